@@ -1,0 +1,292 @@
+package connpool
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/connpool/connpool/internal/callers"
+	"github.com/connpool/connpool/internal/slot"
+	"github.com/connpool/connpool/internal/waitq"
+)
+
+// borrower is one acquire that did not find a plain idle connection at once.
+type borrower[T any] struct {
+	pool     *Pool[T]
+	ctx      context.Context
+	stack    *callers.Stack // captured, or nil
+	caller   *caller        // its place in the queue, once it has had to wait
+	waited   time.Duration
+	unproved unproved // what it does with connections that are due for a check
+}
+
+// caller is a borrower's place in the queue and what others need of it: the
+// dialler its context's values, the granter its stack.
+type caller struct {
+	waitq.Waiter
+	ctx   context.Context
+	stack *callers.Stack
+}
+
+// verdict is what came of an attempt to lend a slot.
+type verdict int
+
+const (
+	lent    verdict = iota
+	another         // this one was no good: try another
+	failed
+)
+
+// acquire is Acquire beside the common path: pop, join, look again, grow, wait,
+// lend. s is a slot whose number has been popped already, or nil.
+func (p *Pool[T]) acquire(ctx context.Context, s *seat[T]) (Lease[T], error) {
+	b := borrower[T]{pool: p, ctx: mustContext(ctx)}
+	if s == nil && ctx.Err() != nil {
+		return Lease[T]{}, b.failWait(b.ended())
+	}
+	b.capture()
+	for tries := 0; ; tries++ {
+		s, w, err := b.next(s)
+		if err != nil {
+			return Lease[T]{}, err
+		}
+		lease, verdict, err := b.lend(s, w)
+		if verdict != another {
+			return lease, err
+		}
+		if err != nil && tries > p.limit() {
+			return Lease[T]{}, b.fail(StageCheck, err)
+		}
+	}
+}
+
+// capture captures the borrower's stack if stacks are wanted.
+func (b *borrower[T]) capture() {
+	if b.pool.gate.Load()&gateStacks != 0 {
+		b.stack = callers.Capture(1)
+	}
+}
+
+// next returns a slot that is leased to the borrower: an idle one if nobody is
+// ahead of it, or what it is granted in the queue. first, if not nil, is a slot
+// whose number the borrower has popped already.
+func (b *borrower[T]) next(first *seat[T]) (*seat[T], slot.Word, error) {
+	p := b.pool
+	for first != nil || b.caller == nil && p.gate.Load()&(waitq.Waiting|waitq.Paused|waitq.Closed) == 0 {
+		s, w, fate := p.take(first, b.stack, checkFirst)
+		if fate == taken {
+			return s, w, nil
+		}
+		p.dispose(s, w, fate)
+		if first = nil; fate == none || fate == toCheck {
+			break
+		}
+	}
+	return b.wait()
+}
+
+// tryNext is next for those who do not wait.
+func (b *borrower[T]) tryNext() (*seat[T], slot.Word, error) {
+	p := b.pool
+	for p.gate.Load()&(waitq.Waiting|waitq.Paused|waitq.Closed) == 0 {
+		s, w, fate := p.take(nil, b.stack, b.unproved)
+		switch fate {
+		case taken:
+			return s, w, nil
+		case none:
+			p.ask()
+			return nil, 0, ErrNoneIdle
+		}
+		p.dispose(s, w, fate)
+	}
+	if p.gate.Load()&waitq.Closed != 0 {
+		return nil, 0, ErrClosed
+	}
+	return nil, 0, ErrNoneIdle
+}
+
+// wait joins the queue, looks again, and sleeps until it is granted a slot or
+// its context ends.
+//
+// Seam 1, the waiter's half: it joins and then serves, the releaser pushes and
+// then looks at the gate. Whichever comes second sees the other.
+func (b *borrower[T]) wait() (*seat[T], slot.Word, error) {
+	p := b.pool
+	c := b.place()
+	switch p.queue.Join(&c.Waiter) {
+	case waitq.Refused:
+		return nil, 0, b.fail(StageWait, ErrClosed)
+	case waitq.Full:
+		p.count.queueFull.Add(1)
+		return nil, 0, b.fail(StageWait, ErrQueueFull)
+	}
+	p.serve()
+	if c.Limited {
+		p.expiry.By(c.Until)
+	}
+	grant, err := b.sleep(c)
+	b.waited = p.now() - c.Joined
+	if err == nil {
+		err = grant.Err
+	}
+	if err != nil {
+		return nil, 0, b.failWait(err)
+	}
+	return p.seats.at(grant.Number), slot.Word(grant.Word), nil
+}
+
+// sleep returns what the borrower is granted, or the error of its context.
+//
+// Seam 3: the queue's lock decides between grant and cancel. A cancel that loses
+// owns the grant, and gives it back.
+func (b *borrower[T]) sleep(c *caller) (waitq.Grant, error) {
+	select {
+	case <-c.Ready():
+		return c.Granted(), nil
+	case <-b.ctx.Done():
+	}
+	if b.pool.queue.Leave(&c.Waiter) {
+		return waitq.Grant{}, b.ended()
+	}
+	<-c.Ready()
+	if grant := c.Granted(); grant.Err == nil {
+		b.pool.withdraw(grant)
+	}
+	return waitq.Grant{}, b.ended()
+}
+
+// place returns the borrower's place in the queue, made when it first waits:
+// one whose grant turned out bad goes back to its old place.
+func (b *borrower[T]) place() *caller {
+	if b.caller != nil {
+		return b.caller
+	}
+	p := b.pool
+	p.feelPressure()
+	p.count.waits.Add(1)
+	if b.stack == nil && p.cfg.LeakStacks != StacksNever {
+		b.stack = callers.Capture(1)
+	}
+	c := &caller{Waiter: waitq.NewWaiter(p.now()), ctx: b.ctx, stack: b.stack}
+	c.Tag = c
+	if timeout := p.acquireTimeout(b.ctx); timeout != off {
+		c.Limited, c.Until = true, c.Joined+timeout
+	}
+	b.caller = c
+	return c
+}
+
+// acquireTimeout returns how long the pool lets a caller wait whom its context
+// may let wait longer.
+func (p *Pool[T]) acquireTimeout(ctx context.Context) time.Duration {
+	switch set := p.cfg.AcquireTimeout; {
+	case set < 0:
+		return off
+	case set > 0:
+		return set
+	}
+	if _, ok := ctx.Deadline(); ok {
+		return off
+	}
+	return defaultAcquireTimeout
+}
+
+// expire ends the waits that AcquireTimeout bounds. It rings on one timer, set
+// for the head of the queue.
+func (p *Pool[T]) expire() {
+	if next, ok := p.queue.Expire(p.now(), errTimedOut); ok {
+		p.expiry.By(next)
+	}
+}
+
+// lend makes a lease of a slot that is leased to the borrower: it passes Alive
+// and Prepare and is written down where somebody wants to know. With another, an
+// error says why the connection was destroyed.
+func (b *borrower[T]) lend(s *seat[T], w slot.Word) (Lease[T], verdict, error) {
+	p := b.pool
+	lease := Lease[T]{seat: s, word: w.Lease()}
+	if p.cfg.Alive != nil {
+		if err := p.alive(lease, w); err != nil {
+			return Lease[T]{}, another, err
+		}
+	}
+	if p.cfg.Prepare != nil {
+		if err := p.prepare(b.ctx, lease); err != nil {
+			return b.unprepared(err)
+		}
+	}
+	if w.Has(slot.Recorded) && b.stack != nil {
+		callers.Add(b.stack)
+	}
+	if p.cfg.ReclaimLost {
+		lease.token = p.issue(lease)
+	}
+	if b.caller != nil || p.cfg.Trace != nil {
+		b.report(lease)
+	}
+	return lease, lent, nil
+}
+
+func (b *borrower[T]) unprepared(err error) (Lease[T], verdict, error) {
+	if errors.Is(err, ErrBadConn) {
+		return Lease[T]{}, another, err
+	}
+	return Lease[T]{}, failed, b.fail(StagePrepare, err)
+}
+
+// report records the wait and calls the traces. A panic in these ends the
+// caller, so the lease must not survive it.
+func (b *borrower[T]) report(lease Lease[T]) {
+	returned := false
+	defer lease.unlessReturned(&returned, ClosedDiscarded)
+	p := b.pool
+	if b.caller != nil {
+		p.count.waitTime.record(b.waited)
+		p.traceWaited(b.ctx, b.waited, nil)
+	}
+	if t := p.cfg.Trace; t != nil && t.Acquired != nil {
+		t.Acquired(b.ctx, AcquiredInfo{Pool: p.cfg.Name, Waited: b.waited, Reused: lease.seat.reused(lease.word)})
+	}
+	returned = true
+}
+
+// reused reports whether the lease is not its connection's first.
+func (s *seat[T]) reused(lease slot.Word) bool { return lease.Turn() != s.bornTurn.Load()+1 }
+
+// failWait returns the error of a wait that ended without a grant.
+func (b *borrower[T]) failWait(err error) error {
+	p := b.pool
+	var stage = StageWait
+	switch {
+	case errors.Is(err, errDown):
+		stage = StageConnect
+	case errors.Is(err, context.Canceled):
+		p.count.cancels.Add(1)
+	case errors.Is(err, context.DeadlineExceeded):
+		p.count.timeouts.Add(1)
+	}
+	if b.caller != nil {
+		p.traceWaited(b.ctx, b.waited, err)
+	}
+	return b.fail(stage, err)
+}
+
+func (p *Pool[T]) traceWaited(ctx context.Context, waited time.Duration, err error) {
+	if t := p.cfg.Trace; t != nil && t.Waited != nil {
+		t.Waited(ctx, WaitedInfo{Pool: p.cfg.Name, Waited: waited, Err: err})
+	}
+}
+
+// ended returns the error of the borrower's context, with its cause if that says
+// more.
+func (b *borrower[T]) ended() error {
+	err, cause := b.ctx.Err(), context.Cause(b.ctx)
+	if cause == nil || errors.Is(err, cause) {
+		return err
+	}
+	return &causedError{err: err, cause: cause}
+}
+
+func (b *borrower[T]) fail(stage Stage, err error) error {
+	return b.pool.newAcquireError(stage, b.waited, err)
+}

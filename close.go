@@ -1,0 +1,216 @@
+package connpool
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/connpool/connpool/internal/slot"
+	"github.com/connpool/connpool/internal/waitq"
+)
+
+// shut closes the connection of a slot that the caller owns, and then frees the
+// slot: after CloseTimeout in any case.
+func (p *Pool[T]) shut(s *seat[T], reason CloseReason, cause error) {
+	w := s.word.Load()
+	for !s.word.CAS(w, w.To(slot.Closing)) {
+		w = s.word.Load()
+	}
+	p.beginClosing(w)
+	conn := *s.conn.Load()
+	age := p.now() - time.Duration(s.born.Load())
+	p.noteClosed(reason, age, cause)
+	if p.cfg.Close == nil {
+		p.vacate(s)
+		return
+	}
+	p.call(context.Background(), call{
+		name:    "Close",
+		timeout: p.cfg.CloseTimeout,
+		run:     func(ctx context.Context) error { return p.cfg.Close(ctx, conn) },
+		end:     func(error) { p.vacate(s) },
+	})
+}
+
+func (p *Pool[T]) noteClosed(reason CloseReason, age time.Duration, cause error) {
+	p.count.closes[reason].Add(1)
+	if t := p.cfg.Trace; t != nil && t.Closed != nil {
+		p.event(func() { t.Closed(ClosedInfo{Pool: p.cfg.Name, Reason: reason, Age: age, Err: cause}) })
+	}
+}
+
+// beginClosing counts a slot that has moved to closing.
+func (p *Pool[T]) beginClosing(w slot.Word) {
+	p.mu.Lock()
+	p.mu.closing++
+	if w.Has(slot.Expired) && p.mu.leaving > 0 {
+		p.mu.leaving--
+	}
+	down := p.mu.pace.Down()
+	p.mu.Unlock()
+	if down {
+		p.grow() // it may have been the last hope of those who wait
+	}
+}
+
+// closeStray closes a connection that has no slot any more: what an abandoned
+// dial, check or reset came back with.
+func (p *Pool[T]) closeStray(conn T) {
+	if p.cfg.Close == nil {
+		return
+	}
+	p.call(context.Background(), call{
+		name:    "Close",
+		timeout: p.cfg.CloseTimeout,
+		run:     func(ctx context.Context) error { return p.cfg.Close(ctx, conn) },
+		end:     func(error) {},
+	})
+}
+
+// abandon frees the slot of a connection that a hung callback still uses.
+func (p *Pool[T]) abandon(s *seat[T], reason CloseReason) {
+	w := s.word.Load()
+	for !s.word.CAS(w, w.To(slot.Closing)) {
+		w = s.word.Load()
+	}
+	p.beginClosing(w)
+	p.noteClosed(reason, p.now()-time.Duration(s.born.Load()), errAbandoned)
+	p.vacate(s)
+}
+
+// vacate frees a slot in state closing.
+//
+// Seam 6: only now that the connection has left it may the slot be opened again,
+// so that never more than the limit are open.
+func (p *Pool[T]) vacate(s *seat[T]) {
+	p.mu.Lock()
+	p.vacateLocked(s)
+	p.mu.Unlock()
+	p.vacated()
+}
+
+func (p *Pool[T]) vacateLocked(s *seat[T]) {
+	s.conn.Store(nil)
+	w := s.word.Load()
+	for !s.word.CAS(w, w.Vacate()) {
+		w = s.word.Load()
+	}
+	if w.State() == slot.Opening {
+		p.mu.connecting--
+	} else {
+		p.mu.closing--
+	}
+	p.mu.open--
+	p.mu.debt = min(p.mu.debt, max(0, p.mu.open-p.mu.limit))
+	p.mu.free = append(p.mu.free, s.n)
+	p.noteLocked()
+}
+
+// vacated passes on what a slot that has become empty leaves free.
+func (p *Pool[T]) vacated() {
+	p.cfg.Budget.put(p)
+	p.grow()
+	p.checkDrained()
+}
+
+// Close closes the pool: acquires are refused, those who wait get ErrClosed,
+// dials are cancelled, idle connections are closed, and leased ones close as
+// they return. It does not wait for any of that; Shutdown does. It returns nil,
+// and closing a closed pool does nothing.
+//
+// Seams 7 and 9: closed is set before the words are marked, and no slot opens
+// once it is set. So each slot is either marked before it becomes idle, and its
+// owner's compare-and-swap fails and sees the mark, or is found idle here. The
+// idle list is not needed for that.
+func (p *Pool[T]) Close() error {
+	p.mu.Lock()
+	if p.mu.closed {
+		p.mu.Unlock()
+		return nil
+	}
+	p.mu.closed = true
+	p.queue.Close(ErrClosed)
+	claimed := p.doomLocked(slot.Shut)
+	p.announceLocked()
+	p.mu.Unlock()
+
+	p.cancel(ErrClosed)
+	p.shutAll(claimed)
+	p.sweeper.Stop()
+	p.retry.Stop()
+	p.expiry.Stop()
+	p.sizing.Stop()
+	p.cfg.Budget.leave(p)
+	p.checkDrained()
+	return nil
+}
+
+// doomLocked marks every slot that is not empty, and claims the idle ones for
+// closing, which the caller must do once it has unlocked.
+func (p *Pool[T]) doomLocked(mark slot.Word) (claimed []*seat[T]) {
+	p.eachLocked(func(s *seat[T]) {
+		if w := s.word.Mark(mark); s.claimIdle(w, slot.Closing) {
+			claimed = append(claimed, s)
+		}
+	})
+	return claimed
+}
+
+// claimIdle claims an idle slot where it lies: its number stays in the list. It
+// fails if the word has changed, and whoever changed it sees any mark.
+func (s *seat[T]) claimIdle(w slot.Word, to slot.State) bool {
+	if w.State() != slot.Idle || !s.word.CAS(w, w.To(to)) {
+		return false
+	}
+	s.pool.idled(-1)
+	return true
+}
+
+func (p *Pool[T]) shutAll(claimed []*seat[T]) {
+	for _, s := range claimed {
+		p.shut(s, doom(s.word.Load()), nil)
+	}
+}
+
+func (p *Pool[T]) closed() bool { return p.gate.Load()&waitq.Closed != 0 }
+
+// Shutdown closes the pool and waits until every lease has ended, every
+// connection is closed and the pool's goroutines have ended, abandoned callbacks
+// apart. If ctx ends first it returns an error that matches ctx's and lists the
+// holders; the pool is closed all the same, and Shutdown may be called again.
+func (p *Pool[T]) Shutdown(ctx context.Context) error {
+	mustContext(ctx)
+	p.Close()
+	select {
+	case <-p.drained:
+		return nil
+	default:
+	}
+	select {
+	case <-p.drained:
+		return nil
+	case <-ctx.Done():
+		return p.undrained(ctx)
+	}
+}
+
+func (p *Pool[T]) undrained(ctx context.Context) error {
+	b := borrower[T]{pool: p, ctx: ctx}
+	err := fmt.Errorf("connpool %q: not shut down: %w: %s", p.cfg.Name, b.ended(), p.Stats().occupancy())
+	for _, h := range p.Holders() {
+		err = fmt.Errorf("%w; %s", err, h)
+	}
+	return err
+}
+
+// checkDrained lets Shutdown return once nothing is left of a closed pool.
+func (p *Pool[T]) checkDrained() {
+	if !p.closed() {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.mu.closed && p.mu.open == 0 && p.tasks.Load() == 0 {
+		p.drain.Do(func() { close(p.drained) })
+	}
+}

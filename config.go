@@ -1,0 +1,367 @@
+package connpool
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"reflect"
+	"runtime"
+	"sync/atomic"
+	"time"
+
+	"github.com/connpool/connpool/internal/alarm"
+)
+
+// Config describes a pool of connections of type T. Only Connect is required.
+//
+// Durations: zero means the default, negative means off (no limit), except that
+// BackoffMin, BackoffMax and SizeInterval cannot be off. Counts: zero means the
+// default, negative is an error except for MaxIdle.
+//
+// The callbacks may call the pool, and may panic or call runtime.Goexit: that
+// costs the one connection they were about, never its slot. Connect, Check,
+// Reset, Close, OnLeak and the Sizer run on goroutines of the pool, outside
+// every lock, and one that overstays its time-out is abandoned: the pool goes on
+// without it. Alive, Clean, Prepare, IsBad and Trace run inline in the caller's
+// goroutine and must not block.
+type Config[T any] struct {
+	// Name labels the pool in errors, logs, metrics and profiles. Default
+	// "connpool-1", numbered within the process.
+	Name string
+
+	// Connect opens a connection. Required. Its context carries the values of a
+	// caller that waits, has ConnectTimeout as its deadline, and is cancelled by
+	// Close but not by the caller: a dial outlives a caller that gives up, and
+	// serves the next. A nil connection without an error is refused.
+	Connect func(ctx context.Context) (T, error)
+
+	// Close closes a connection, within CloseTimeout. It is called once for each
+	// that Connect returned, except those hijacked. Default: T's Close() error,
+	// Close(context.Context) error or Close(); a T with none of them is dropped.
+	Close func(ctx context.Context, conn T) error
+
+	// Alive reports without a round trip whether a connection can be lent. It runs
+	// before every hand-out and should take less than a microsecond. ErrUnsure
+	// asks for a Check first (without a Check the connection is destroyed); any
+	// other error destroys the connection, and the borrower gets another. Default:
+	// not T's IsClosed() bool, where T has that method.
+	Alive func(conn T) error
+
+	// Clean reports on every return, without a round trip, whether the connection
+	// may be lent again: no open transaction, no reply unread. An error destroys
+	// it. Default: none.
+	Clean func(conn T) error
+
+	// Check finds out by a round trip whether a connection works, within
+	// CheckTimeout. It runs before a hand-out when one is due (CheckAfterIdle, or
+	// after another connection was found dead) and on idle connections every
+	// CheckInterval. An error destroys the connection. Default: T's
+	// Ping(context.Context) error, where T has that method.
+	Check func(ctx context.Context, conn T) error
+
+	// Prepare readies a connection for one borrower, inline and with the
+	// borrower's context, on every hand-out. An error destroys the connection:
+	// ErrBadConn makes the borrower try another (at most one more than are open),
+	// any other error is returned to the borrower. Default: none.
+	Prepare func(ctx context.Context, conn T) error
+
+	// Reset cleans a connection by a round trip after each lease, within
+	// CheckTimeout, while the next borrower waits. Any error destroys the
+	// connection. Default: none.
+	Reset func(ctx context.Context, conn T) error
+
+	// IsBad reports whether an error of the user's work, given to Do or
+	// ReleaseErr, means that the connection is broken. It is not asked for nil.
+	// Default: ErrBadConn, io.EOF, io.ErrUnexpectedEOF, net.ErrClosed, any
+	// net.Error, and context.Canceled or context.DeadlineExceeded (after them
+	// nobody knows what is still on the wire).
+	IsBad func(err error) bool
+
+	// MaxSize is the most connections open at once, those being opened and closed
+	// included. Default 10. Resize changes it. The largest is LargestMaxSize.
+	MaxSize int
+
+	// MinSize is the fewest kept open. Default 0.
+	MinSize int
+
+	// MinIdle is the fewest kept idle while fewer than MaxSize are open. Default 0.
+	MinIdle int
+
+	// MaxIdle is the most kept idle; connections above it are a burst and close on
+	// return. Default MaxSize; negative keeps none.
+	MaxIdle int
+
+	// MaxConnecting is the most dials at once. Default 8. A new pool starts with
+	// two at once and doubles with every success, and dials one at a time after a
+	// failure.
+	MaxConnecting int
+
+	// MaxWaiting is the most callers that may wait; one more gets ErrQueueFull.
+	// Default 0: no limit.
+	MaxWaiting int
+
+	// Budget is a cap shared with other pools. Default none.
+	Budget *Budget
+
+	// AcquireTimeout bounds an Acquire. The default is 30 s for contexts without a
+	// deadline; a value that is set also caps later deadlines; negative leaves it
+	// to the context alone.
+	AcquireTimeout time.Duration
+
+	// ConnectTimeout bounds one dial. Default 10 s.
+	ConnectTimeout time.Duration
+
+	// CheckTimeout bounds one Check and one Reset. Default 5 s.
+	CheckTimeout time.Duration
+
+	// CloseTimeout bounds one Close: after it the slot is free whatever Close is
+	// doing. Default 5 s.
+	CloseTimeout time.Duration
+
+	// CheckAfterIdle is how long a connection may be idle and still be lent
+	// without a Check. Default 1 s. The pool notices idleness in steps of a quarter
+	// of its shortest limit, so a check may come that much late.
+	CheckAfterIdle time.Duration
+
+	// CheckInterval is the time between keep-alive Checks of an idle connection.
+	// Default 1 min.
+	CheckInterval time.Duration
+
+	// IdleTimeout closes connections idle for this long, down to MinSize and
+	// MinIdle. Default 10 min.
+	IdleTimeout time.Duration
+
+	// MaxLifetime closes connections this old, when they are next idle. Default
+	// 30 min.
+	MaxLifetime time.Duration
+
+	// LifetimeJitter shortens each connection's lifetime by up to this much, drawn
+	// once when it is opened, so that connections opened together are not all
+	// replaced together. Default a tenth of MaxLifetime; negative: none.
+	LifetimeJitter time.Duration
+
+	// BackoffMin and BackoffMax bound the pause after a failed dial: exponential
+	// with full jitter. Defaults 50 ms and 1 s.
+	BackoffMin, BackoffMax time.Duration
+
+	// DownAfter is how long dials must have failed, without one success, before
+	// callers are failed for it. Until then a failed dial fails nobody, so a
+	// server's restart costs no error. After it, while no connection is open,
+	// waiters and arrivals get the last connect error at once and one prober goes
+	// on dialling. Default 1 s; negative: never, callers wait out their deadlines.
+	DownAfter time.Duration
+
+	// LeakThreshold is how long a lease may be held before it is reported, once,
+	// as a suspected leak. Default 1 min. Ages are lower bounds.
+	LeakThreshold time.Duration
+
+	// LeakStacks says when borrowers' stacks are captured. Default
+	// StacksOnPressure.
+	LeakStacks StackMode
+
+	// OnLeak is called for each suspected leak, besides the warning that goes to
+	// Logger. Default: the warning alone.
+	OnLeak func(Leak)
+
+	// ReclaimLost reports leases that became garbage without having been ended and
+	// closes their connections. It costs three allocations a lease (some 200 ns).
+	// A connection counts as lost when the Lease is unreachable, even while the T
+	// taken from it is in use: keep the Lease.
+	ReclaimLost bool
+
+	// Sizer moves the working limit between max(1, MinSize) and MaxSize. Default
+	// none: the limit is MaxSize.
+	Sizer Sizer
+
+	// SizeInterval is the Sizer's first window, and its window whenever it names
+	// none. Default 5 s.
+	SizeInterval time.Duration
+
+	// Logger receives warnings and the begin and end of outages. Default
+	// slog.Default().
+	Logger *slog.Logger
+
+	// Trace is called at each step of a connection's and an acquire's life.
+	// Default none.
+	Trace *Trace
+}
+
+// LargestMaxSize is the largest MaxSize: 2^24-1 connections.
+const LargestMaxSize = 1<<24 - 1
+
+// StackMode says when a borrower's stack is captured. A capture costs some
+// 250 ns and one allocation, and the borrow is listed in the process's pprof
+// profile "connpool" for another microsecond.
+type StackMode int
+
+const (
+	// StacksOnPressure captures while connections are scarce: from an acquire that
+	// finds none idle while 80 % of the limit is open, or a sweep that finds 80 %
+	// leased, until a sweep finds less than 60 % leased. Callers that wait always
+	// capture theirs. Leases taken before that have no stack and are counted as
+	// unnamed.
+	StacksOnPressure StackMode = iota
+	// StacksAlways captures with every acquire.
+	StacksAlways
+	// StacksNever captures none.
+	StacksNever
+)
+
+// Defaults of Config.
+const (
+	defaultMaxSize        = 10
+	defaultMaxConnecting  = 8
+	defaultAcquireTimeout = 30 * time.Second
+	defaultConnectTimeout = 10 * time.Second
+	defaultCheckTimeout   = 5 * time.Second
+	defaultCloseTimeout   = 5 * time.Second
+	defaultCheckAfterIdle = time.Second
+	defaultCheckInterval  = time.Minute
+	defaultIdleTimeout    = 10 * time.Minute
+	defaultMaxLifetime    = 30 * time.Minute
+	defaultBackoffMin     = 50 * time.Millisecond
+	defaultBackoffMax     = time.Second
+	defaultDownAfter      = time.Second
+	defaultLeakThreshold  = time.Minute
+	defaultSizeInterval   = 5 * time.Second
+)
+
+// off is a duration that never comes.
+const off = alarm.Never
+
+var poolNumber atomic.Uint64
+
+// normalize checks the configuration, all of it, and returns a copy with the
+// defaults filled in and every duration that is off set to off.
+func (c Config[T]) normalize() (Config[T], error) {
+	if err := c.validate(); err != nil {
+		return c, err
+	}
+	c.fillCounts()
+	c.fillDurations()
+	c.fillCallbacks()
+	if c.Name == "" {
+		c.Name = fmt.Sprintf("connpool-%d", poolNumber.Add(1))
+	}
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	return c, nil
+}
+
+func (c *Config[T]) fillCounts() {
+	c.MaxSize = cmp.Or(c.MaxSize, defaultMaxSize)
+	c.MaxConnecting = cmp.Or(c.MaxConnecting, defaultMaxConnecting)
+}
+
+func (c *Config[T]) fillDurations() {
+	for _, d := range []struct {
+		field *time.Duration
+		value time.Duration
+	}{
+		{&c.ConnectTimeout, defaultConnectTimeout},
+		{&c.CheckTimeout, defaultCheckTimeout},
+		{&c.CloseTimeout, defaultCloseTimeout},
+		{&c.CheckAfterIdle, defaultCheckAfterIdle},
+		{&c.CheckInterval, defaultCheckInterval},
+		{&c.IdleTimeout, defaultIdleTimeout},
+		{&c.MaxLifetime, defaultMaxLifetime},
+		{&c.BackoffMin, min(defaultBackoffMin, cmp.Or(c.BackoffMax, defaultBackoffMax))},
+		{&c.BackoffMax, max(defaultBackoffMax, c.BackoffMin)},
+		{&c.DownAfter, defaultDownAfter},
+		{&c.LeakThreshold, defaultLeakThreshold},
+		{&c.SizeInterval, defaultSizeInterval},
+	} {
+		switch {
+		case *d.field == 0:
+			*d.field = d.value
+		case *d.field < 0:
+			*d.field = off
+		}
+	}
+	switch {
+	case c.MaxLifetime == off || c.LifetimeJitter < 0:
+		c.LifetimeJitter = 0
+	case c.LifetimeJitter == 0:
+		c.LifetimeJitter = c.MaxLifetime / 10
+	}
+}
+
+func (c *Config[T]) fillCallbacks() {
+	if c.Close == nil {
+		c.Close = defaultClose[T]()
+	}
+	if c.Alive == nil {
+		c.Alive = defaultAlive[T]()
+	}
+	if c.Check == nil {
+		c.Check = defaultCheck[T]()
+	}
+	if c.IsBad == nil {
+		c.IsBad = isBadByDefault
+	}
+	if c.Check == nil {
+		c.CheckAfterIdle, c.CheckInterval = off, off
+	}
+}
+
+func has[T, Method any]() bool {
+	return reflect.TypeFor[T]().Implements(reflect.TypeFor[Method]())
+}
+
+type (
+	closer     interface{ Close() error }
+	ctxCloser  interface{ Close(context.Context) error }
+	bareCloser interface{ Close() }
+	closedness interface{ IsClosed() bool }
+	pinger     interface{ Ping(context.Context) error }
+)
+
+func defaultClose[T any]() func(context.Context, T) error {
+	switch {
+	case has[T, closer]():
+		return func(_ context.Context, conn T) error { return any(conn).(closer).Close() }
+	case has[T, ctxCloser]():
+		return func(ctx context.Context, conn T) error { return any(conn).(ctxCloser).Close(ctx) }
+	case has[T, bareCloser]():
+		return func(_ context.Context, conn T) error { any(conn).(bareCloser).Close(); return nil }
+	}
+	return nil
+}
+
+func defaultAlive[T any]() func(T) error {
+	if !has[T, closedness]() {
+		return nil
+	}
+	return func(conn T) error {
+		if any(conn).(closedness).IsClosed() {
+			return ErrBadConn
+		}
+		return nil
+	}
+}
+
+func defaultCheck[T any]() func(context.Context, T) error {
+	if !has[T, pinger]() {
+		return nil
+	}
+	return func(ctx context.Context, conn T) error { return any(conn).(pinger).Ping(ctx) }
+}
+
+func isBadByDefault(err error) bool {
+	var netErr net.Error
+	return errors.Is(err, ErrBadConn) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
+		errors.Is(err, net.ErrClosed) || errors.As(err, &netErr) || isContextErr(err)
+}
+
+func isContextErr(err error) bool {
+	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+}
+
+// cells returns how many one-entry cells stand in front of the idle stack. Each
+// may keep one connection warm for a single borrower, so a small pool has none.
+func cells(maxSize int) int { return min(runtime.GOMAXPROCS(0), maxSize/4) }

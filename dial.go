@@ -1,0 +1,290 @@
+package connpool
+
+import (
+	"context"
+	"log/slog"
+	"math/rand/v2"
+	"reflect"
+	"time"
+
+	"github.com/connpool/connpool/internal/redact"
+	"github.com/connpool/connpool/internal/slot"
+	"github.com/connpool/connpool/internal/waitq"
+)
+
+// grow is the dial rule. It starts as many dials as are wanted and allowed now,
+// and while the server is down fails those who wait. It is run again after all
+// that may change its answer: a join, the end of a dial, check or reset, a slot
+// that has become empty, a new limit, the end of a pause after a failure.
+//
+// A joiner reads occupied after it has joined; whoever empties a slot clears
+// occupied and then reads the queue's length: one of them sees the other.
+func (p *Pool[T]) grow() {
+	if p.occupied.Load() {
+		return
+	}
+	p.mu.Lock()
+	now := p.now()
+	began := p.mu.pace.Observe(now)
+	for p.mu.connecting < p.wantedLocked() && p.mayDialLocked(now) && p.cfg.Budget.take(p) {
+		p.dialLocked(now)
+	}
+	p.noteLocked()
+	unreachable := p.mu.pace.Down() && p.liveLocked() == 0 && !p.paused()
+	err, since := p.mu.pace.Failing(), p.mu.pace.Since()
+	p.mu.Unlock()
+
+	if began {
+		p.noteOutage(true, since, err)
+	}
+	if unreachable && p.queue.Len() > 0 {
+		p.queue.Fail(errDown)
+	}
+}
+
+// noteLocked refreshes what others read without the lock.
+func (p *Pool[T]) noteLocked() {
+	p.occupied.Store(p.mu.open >= p.mu.limit && !p.mu.pace.Down())
+}
+
+// liveLocked returns how many connections are open and not about to close.
+func (p *Pool[T]) liveLocked() int { return p.mu.open - p.mu.connecting - p.mu.closing }
+
+func (p *Pool[T]) paused() bool { return p.gate.Load()&waitq.Paused != 0 }
+
+// wantedLocked returns how many dials should be under way: one for each caller
+// that nothing else is on its way to, and what the minimums need.
+func (p *Pool[T]) wantedLocked() int {
+	if p.mu.closed || p.paused() {
+		return 0
+	}
+	waiting, live := p.queue.Len(), p.liveLocked()
+	want := waiting - int(p.coming.Load()-p.suspects.Load())
+	want = max(want, p.cfg.MinSize-(live-p.mu.leaving), p.mu.warm-live)
+	if p.cfg.MinIdle > 0 {
+		want = max(want, p.cfg.MinIdle+waiting-int(p.idleCount.Load()))
+	}
+	if p.mu.pace.Failing() != nil {
+		want = max(want, 1) // the prober, so that nobody has to find out that the server is back
+	}
+	return want
+}
+
+// mayDialLocked reports whether one more dial may be started, and if only time
+// stands in the way, has the rule run again then (seam 11). A waiter that may
+// not dial yet stays in the queue, eligible for whatever comes back (seam 13).
+func (p *Pool[T]) mayDialLocked(now time.Duration) bool {
+	if at, ok := p.mu.pace.DownAt(); ok {
+		p.retry.By(at)
+	}
+	if at, paused := p.mu.pace.ReadyAt(); paused && now < at {
+		p.retry.By(at)
+		return false
+	}
+	return p.mu.open < p.mu.limit && p.mu.connecting < p.mu.pace.Window() &&
+		p.abandoned.Load() < int64(p.mu.maxSize)
+}
+
+// ask starts a dial for a TryAcquire that found nothing, if nothing is on its
+// way and the result could stay (seam 18).
+func (p *Pool[T]) ask() {
+	if p.cfg.MaxIdle < 0 || p.coming.Load() > 0 {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if now := p.now(); p.mu.connecting == 0 && !p.mu.closed && !p.paused() && p.mayDialLocked(now) && p.cfg.Budget.take(p) {
+		p.dialLocked(now)
+		p.noteLocked()
+	}
+}
+
+// dialLocked opens an empty slot. The caller has seen that one may be opened and
+// holds the Budget's unit for it.
+func (p *Pool[T]) dialLocked(now time.Duration) {
+	s := p.emptyLocked()
+	for w := s.word.Load(); !s.word.CAS(w, w.Open()); w = s.word.Load() {
+	}
+	p.mu.open++
+	p.mu.opened++
+	p.mu.connecting++
+	p.dial(p.dialContext(), s, now)
+}
+
+func (p *Pool[T]) emptyLocked() *seat[T] {
+	if last := len(p.mu.free) - 1; last >= 0 {
+		n := p.mu.free[last]
+		p.mu.free = p.mu.free[:last]
+		return p.seats.at(n)
+	}
+	n := p.mu.high
+	p.seats.growLocked(p, n)
+	p.mu.high++
+	return p.seats.at(n)
+}
+
+// dialContext returns a context with the values of who waits longest and the
+// pool's cancellation: the dial outlives its caller (seam 10).
+func (p *Pool[T]) dialContext() context.Context {
+	if head, _, ok := p.queue.Head(); ok {
+		return poolContext{Context: p.ctx, values: head.(*caller).ctx}
+	}
+	return p.ctx
+}
+
+// poolContext is the pool's context with a caller's values.
+type poolContext struct {
+	context.Context
+	values context.Context
+}
+
+func (c poolContext) Value(key any) any {
+	if v := c.Context.Value(key); v != nil {
+		return v
+	}
+	return c.values.Value(key)
+}
+
+// dial runs Connect for a slot that is opening.
+func (p *Pool[T]) dial(ctx context.Context, s *seat[T], started time.Duration) {
+	var conn T
+	p.call(ctx, call{
+		name:    "Connect",
+		timeout: p.cfg.ConnectTimeout,
+		run: func(dialCtx context.Context) (err error) {
+			if t := p.cfg.Trace; t != nil && t.Connecting != nil {
+				p.guarded(func() { t.Connecting(dialCtx, ConnectingInfo{Pool: p.cfg.Name}) })
+			}
+			if conn, err = p.cfg.Connect(dialCtx); err == nil && isNil(conn) {
+				err = errNilConn
+			}
+			return err
+		},
+		end: func(err error) {
+			if err == nil {
+				p.dialled(s, conn, started)
+			} else {
+				p.dialFailed(s, started, err)
+			}
+			if t := p.cfg.Trace; t != nil && t.Connected != nil {
+				p.guarded(func() {
+					t.Connected(ctx, ConnectedInfo{Pool: p.cfg.Name, Took: p.now() - started, Err: err})
+				})
+			}
+		},
+		late: func(err error) {
+			if err == nil {
+				p.closeStray(conn)
+			}
+		},
+	})
+}
+
+func isNil(conn any) bool {
+	if conn == nil {
+		return true
+	}
+	switch v := reflect.ValueOf(conn); v.Kind() {
+	case reflect.Pointer, reflect.Map, reflect.Chan, reflect.Func, reflect.Slice, reflect.UnsafePointer:
+		return v.IsNil()
+	}
+	return false
+}
+
+// dialled puts a new connection into its slot and publishes it.
+func (p *Pool[T]) dialled(s *seat[T], conn T, started time.Duration) {
+	now := p.now()
+	s.conn.Store(&conn)
+	s.bornTurn.Store(s.word.Load().Turn())
+	s.born.Store(int64(now))
+	s.checked.Store(int64(now))
+	s.expires.Store(int64(p.drawExpiry(now)))
+	p.count.connects.Add(1)
+	p.count.connectTime.record(now - started)
+
+	// The server is known to be up before anybody gets the connection, and the
+	// dial counts as under way until somebody could have got it: in between, the
+	// dial rule must neither fail those who wait nor dial once more for them.
+	p.mu.Lock()
+	since, err := p.mu.pace.Since(), p.mu.pace.Failing()
+	ended := p.mu.pace.Succeeded()
+	p.mu.Unlock()
+	if ended {
+		p.noteOutage(false, since, err)
+	}
+	p.publish(s, slot.Fresh)
+	p.mu.Lock()
+	p.mu.connecting--
+	p.announceLocked()
+	p.mu.Unlock()
+	p.stir()
+	p.grow()
+}
+
+// drawExpiry draws, once, when a connection born now is too old.
+func (p *Pool[T]) drawExpiry(now time.Duration) time.Duration {
+	if p.cfg.MaxLifetime == off {
+		return off
+	}
+	expires := now + p.cfg.MaxLifetime
+	if p.cfg.LifetimeJitter > 0 {
+		expires -= rand.N(p.cfg.LifetimeJitter + 1)
+	}
+	return expires
+}
+
+// dialFailed records the failure and frees the slot. It fails nobody (seam 11):
+// those who wait go on waiting, for the next dial or for what comes back.
+func (p *Pool[T]) dialFailed(s *seat[T], started time.Duration, err error) {
+	p.mu.Lock()
+	began := false
+	closed := p.mu.closed
+	if !closed {
+		p.count.connectErrors.Add(1)
+		began = p.mu.pace.Failed(started, p.now(), err)
+	}
+	down, since := p.mu.pace.Down(), p.mu.pace.Since()
+	p.vacateLocked(s)
+	p.announceLocked()
+	p.mu.Unlock()
+
+	switch {
+	case closed:
+	case began:
+		p.noteOutage(true, since, err)
+	default:
+		p.noteConnectError(err, down)
+	}
+	p.vacated()
+}
+
+func (p *Pool[T]) noteConnectError(err error, down bool) {
+	level := slog.LevelWarn
+	if down {
+		level = slog.LevelDebug // the outage has been reported: no need for a line a probe
+	}
+	p.event(func() { p.log(level, "connect failed", "error", redact.Error(err)) })
+}
+
+func (p *Pool[T]) noteOutage(began bool, since time.Duration, err error) {
+	info := OutageInfo{Pool: p.cfg.Name, Began: began, Since: p.epoch.Add(since), Err: err}
+	lasted := p.now() - since
+	p.event(func() {
+		if began {
+			p.warn("outage began: dials have been failing", "for", round(lasted), "error", redact.Error(err))
+		} else {
+			p.log(slog.LevelInfo, "outage ended", "lasted", round(lasted))
+		}
+		if t := p.cfg.Trace; t != nil && t.Outage != nil {
+			t.Outage(info)
+		}
+	})
+}
+
+// announceLocked wakes Warm: a dial has ended, or the pool is closed.
+func (p *Pool[T]) announceLocked() {
+	if p.mu.changed != nil {
+		close(p.mu.changed)
+		p.mu.changed = nil
+	}
+}

@@ -1,0 +1,201 @@
+package connpool
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/connpool/connpool/internal/redact"
+)
+
+// Causes of a failed acquire, to be tested for with errors.Is.
+var (
+	// ErrClosed: the pool is closed.
+	ErrClosed = errors.New("connpool: pool is closed")
+	// ErrExhausted: every connection that may be open is in use.
+	ErrExhausted = errors.New("connpool: every connection is in use")
+	// ErrQueueFull: MaxWaiting callers wait already.
+	ErrQueueFull = errors.New("connpool: too many callers are waiting")
+	// ErrBadConn is what callbacks and users' work return for a connection that is
+	// broken, and what the default IsBad looks for first.
+	ErrBadConn = errors.New("connpool: bad connection")
+	// ErrUnsure is what Alive returns when only a round trip can tell.
+	ErrUnsure = errors.New("connpool: cannot tell without a round trip")
+	// ErrNoneIdle: TryAcquire found no connection that it could lend at once.
+	ErrNoneIdle = errors.New("connpool: no idle connection")
+)
+
+var (
+	errNilConn   = errors.New("connpool: Connect returned a nil connection and no error")
+	errGoexit    = errors.New("connpool: the callback called runtime.Goexit")
+	errAbandoned = fmt.Errorf("connpool: the callback did not return in time and was abandoned: %w", context.DeadlineExceeded)
+	errNoCheck   = fmt.Errorf("%w, and the pool has no Check to make one", ErrUnsure)
+)
+
+// PanicError is a panic in a callback, as an error.
+type PanicError struct {
+	Callback string // the field of Config
+	Value    any    // what was passed to panic
+	Stack    []byte // of the goroutine that panicked
+}
+
+// Error tells the callback and the panic's value, if that is an error or a
+// string: another value might be a connection, and a pool prints none. The
+// stack is in the Stack field.
+func (e *PanicError) Error() string {
+	switch v := e.Value.(type) {
+	case error:
+		return fmt.Sprintf("connpool: %s panicked: %s", e.Callback, redact.Error(v))
+	case string:
+		return fmt.Sprintf("connpool: %s panicked: %s", e.Callback, redact.Text(v))
+	}
+	return fmt.Sprintf("connpool: %s panicked with a %T", e.Callback, e.Value)
+}
+
+// Unwrap returns the panic's value if it is an error.
+func (e *PanicError) Unwrap() error {
+	err, _ := e.Value.(error)
+	return err
+}
+
+// Stage is where an acquire failed.
+type Stage int
+
+// The stages of an acquire.
+const (
+	StageWait    Stage = iota // waiting for a connection
+	StageConnect              // the server cannot be reached
+	StageCheck                // every connection tried failed its Alive
+	StagePrepare              // Prepare failed
+)
+
+// String returns the stage's name in lower case.
+func (s Stage) String() string {
+	switch s {
+	case StageWait:
+		return "wait"
+	case StageConnect:
+		return "connect"
+	case StageCheck:
+		return "check"
+	case StagePrepare:
+		return "prepare"
+	}
+	return fmt.Sprintf("stage %d", int(s))
+}
+
+// AcquireError is the error of a failed acquire. Through errors.Is and
+// errors.As it matches what caused it: the context's error and its
+// context.Cause, context.DeadlineExceeded also where the pool's own
+// AcquireTimeout ended the wait, ErrExhausted where every connection was in use,
+// ErrClosed, ErrQueueFull, the last connect error while the server cannot be
+// reached, or what Prepare returned.
+//
+// Stats and Holders are one snapshot, at most 100 ms old, that all failures of
+// that time share; they must not be modified.
+type AcquireError struct {
+	Pool        string
+	Stage       Stage
+	Waited      time.Duration
+	Stats       Stats
+	Holders     []Holder
+	LastConnect error // of the dials that have been failing, or nil
+	Err         error
+}
+
+// Unwrap returns what the error matches.
+func (e *AcquireError) Unwrap() []error {
+	if e.LastConnect == nil {
+		return []error{e.Err}
+	}
+	return []error{e.Err, e.LastConnect}
+}
+
+// Error says in one line what was waited for, what was the matter, and who
+// holds the connections. Passwords in connect errors are blanked.
+func (e *AcquireError) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "connpool %q: ", e.Pool)
+	switch e.Stage {
+	case StageConnect:
+		fmt.Fprintf(&b, "cannot connect: %s", redact.Error(e.LastConnect))
+	case StageCheck:
+		fmt.Fprintf(&b, "no usable connection: %s", redact.Error(e.Err))
+	case StagePrepare:
+		fmt.Fprintf(&b, "Prepare failed: %s", redact.Error(e.Err))
+	default:
+		e.describeWait(&b)
+	}
+	return b.String()
+}
+
+func (e *AcquireError) describeWait(b *strings.Builder) {
+	switch {
+	case errors.Is(e.Err, ErrClosed):
+		b.WriteString("pool is closed")
+		return
+	case errors.Is(e.Err, ErrQueueFull):
+		b.WriteString("too many callers are waiting")
+	case errors.Is(e.Err, context.Canceled):
+		fmt.Fprintf(b, "canceled after waiting %v", round(e.Waited))
+	default:
+		fmt.Fprintf(b, "no connection in %v", round(e.Waited))
+	}
+	fmt.Fprintf(b, ": %s", e.Stats.occupancy())
+	if len(e.Holders) > 0 {
+		fmt.Fprintf(b, "; longest %s", e.Holders[0].heldBy())
+	}
+	if e.LastConnect != nil {
+		fmt.Fprintf(b, "; dials are failing: %s", redact.Error(e.LastConnect))
+	}
+}
+
+// occupancy says what the slots are doing, leaving out what is nought.
+func (s Stats) occupancy() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%d of %d in use", s.InUse, s.Limit)
+	for _, part := range []struct {
+		n    int
+		what string
+	}{
+		{s.Idle, "idle"}, {s.Connecting, "connecting"}, {s.Checking, "being checked"},
+		{s.Resetting, "being reset"}, {s.Closing, "being closed"}, {s.Abandoned, "hung"},
+		{s.Waiting, "waiting"},
+	} {
+		if part.n > 0 {
+			fmt.Fprintf(&b, ", %d %s", part.n, part.what)
+		}
+	}
+	if s.Paused {
+		b.WriteString(", paused")
+	}
+	return b.String()
+}
+
+// round keeps three or so figures: no more are of use in a message.
+func round(d time.Duration) time.Duration {
+	for unit := time.Hour; unit > time.Microsecond; unit /= 10 {
+		if d >= unit {
+			return d.Round(unit / 100)
+		}
+	}
+	return d
+}
+
+var (
+	// errUnfinished is the cause of a discard when a callback that ran with the
+	// connection panicked or called Goexit: nobody knows what state it is in.
+	errUnfinished = errors.New("connpool: the callback did not return")
+	// errTimedOut ends a wait that AcquireTimeout bounds.
+	errTimedOut = fmt.Errorf("connpool: AcquireTimeout passed: %w", context.DeadlineExceeded)
+	// errDown ends a wait, or an acquire before it, during an outage.
+	errDown = errors.New("connpool: the server cannot be reached")
+)
+
+// causedError is a context's error that matches its cause too.
+type causedError struct{ err, cause error }
+
+func (e *causedError) Error() string   { return e.err.Error() + ": " + redact.Error(e.cause) }
+func (e *causedError) Unwrap() []error { return []error{e.err, e.cause} }

@@ -1,0 +1,188 @@
+package connpool
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/connpool/connpool/internal/slot"
+)
+
+// Is this slot fit to be lent? Alive and Prepare answer for one borrower, Clean
+// and Reset when a lease ends, Check when nobody can know without a round trip.
+
+var errUnsureNow = errors.New("connpool: to be checked first")
+
+// alive asks Alive about a lease that has just been granted. On an error the
+// lease has been ended: its connection is destroyed, or, where only a round trip
+// can tell, idle and due for a check.
+func (p *Pool[T]) alive(lease Lease[T], w slot.Word) error {
+	err := p.askAlive(lease)
+	switch {
+	case err == nil || errors.Is(err, ErrUnsure) && w.Has(slot.Fresh):
+		return nil
+	case !errors.Is(err, ErrUnsure):
+	case p.cfg.Check == nil:
+		err = errNoCheck
+	default:
+		p.recheck(lease)
+		return errUnsureNow
+	}
+	p.count.withdrawn.Add(1)
+	if lease.destroy(ClosedCheck, err) {
+		p.suspect()
+	}
+	return err
+}
+
+func (p *Pool[T]) askAlive(lease Lease[T]) error {
+	returned := false
+	defer lease.unlessReturned(&returned, ClosedCheck)
+	err := p.cfg.Alive(*lease.seat.conn.Load())
+	returned = true
+	return err
+}
+
+// recheck ends a lease that its borrower never got to see and has its slot
+// checked before it is lent again. The borrower waits for that, or for whatever
+// comes first, at its old place.
+func (p *Pool[T]) recheck(lease Lease[T]) {
+	p.count.withdrawn.Add(1)
+	if was, ok := lease.end(slot.Resetting); ok {
+		lease.seat.erase(was)
+		lease.seat.word.Mark(slot.Due)
+		p.publish(lease.seat, 0)
+	}
+}
+
+// prepare asks Prepare. On an error the connection has been destroyed.
+func (p *Pool[T]) prepare(ctx context.Context, lease Lease[T]) error {
+	returned := false
+	defer lease.unlessReturned(&returned, ClosedPrepare)
+	err := p.cfg.Prepare(ctx, *lease.seat.conn.Load())
+	returned = true
+	if err != nil {
+		p.count.withdrawn.Add(1)
+		lease.destroy(ClosedPrepare, err)
+	}
+	return err
+}
+
+// takeBack makes a slot whose lease has ended, and which the caller owns in
+// state resetting, fit to be lent again.
+func (p *Pool[T]) takeBack(s *seat[T]) {
+	switch {
+	case s.word.Load().Has(slot.Doomed &^ slot.Surplus):
+		p.publish(s, 0) // which closes it: no need to clean it first
+	case p.cfg.Clean != nil && !p.clean(s):
+	case p.cfg.Reset != nil:
+		p.reset(s)
+	default:
+		p.publish(s, 0)
+	}
+}
+
+// clean asks Clean, and destroys the connection if it says no or does not
+// return.
+func (p *Pool[T]) clean(s *seat[T]) bool {
+	err := errUnfinished
+	defer func() {
+		if err != nil {
+			p.shut(s, ClosedClean, err)
+		}
+		if err == errUnfinished {
+			p.count.panics.Add(1)
+		}
+	}()
+	err = p.cfg.Clean(*s.conn.Load())
+	return err == nil
+}
+
+// reset runs Reset for a slot in state resetting.
+func (p *Pool[T]) reset(s *seat[T]) {
+	p.coming.Add(1)
+	p.roundTrip(s, "Reset", p.cfg.Reset, func(err error) {
+		p.coming.Add(-1)
+		p.proved(s, ClosedClean, err)
+	})
+}
+
+// check runs Check for a slot in state checking.
+func (p *Pool[T]) check(s *seat[T], w slot.Word) {
+	var suspects int64
+	if w.Has(slot.Suspect) {
+		suspects = 1
+	}
+	p.coming.Add(1)
+	p.suspects.Add(suspects)
+	p.roundTrip(s, "Check", p.cfg.Check, func(err error) {
+		p.coming.Add(-1)
+		p.suspects.Add(-suspects)
+		if err != nil && !p.closed() {
+			p.suspect()
+		}
+		p.proved(s, ClosedCheck, err)
+	})
+}
+
+// roundTrip runs a callback that makes a round trip on a slot's connection,
+// which is destroyed if the callback hangs: at once as far as the slot is
+// concerned, and truly when the callback lets go of it.
+func (p *Pool[T]) roundTrip(s *seat[T], name string, f func(context.Context, T) error, end func(error)) {
+	conn := *s.conn.Load()
+	p.call(p.ctx, call{
+		name:    name,
+		timeout: p.cfg.CheckTimeout,
+		run:     func(ctx context.Context) error { return f(ctx, conn) },
+		end:     end,
+		late:    func(error) { p.closeStray(conn) },
+	})
+}
+
+// proved acts on the outcome of a round trip.
+func (p *Pool[T]) proved(s *seat[T], reason CloseReason, err error) {
+	switch {
+	case err == nil:
+		s.checked.Store(int64(p.now()))
+		p.publish(s, slot.Fresh)
+		p.stir()
+	case err == errAbandoned:
+		p.abandon(s, reason)
+	default:
+		p.shut(s, reason, err)
+	}
+}
+
+// suspect marks the connections that are idle or in use: one that was open at
+// the same time has been found dead, so they are checked before they are lent
+// again. Without a Check there is nothing to be done.
+func (p *Pool[T]) suspect() {
+	if p.cfg.Check == nil {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.eachLocked(func(s *seat[T]) {
+		for {
+			w := s.word.Load()
+			switch w.State() {
+			case slot.Idle, slot.Leased, slot.Resetting:
+			default:
+				return
+			}
+			if w.Has(slot.Suspect) || s.word.CAS(w, w.With(slot.Suspect).Without(slot.Fresh)) {
+				return
+			}
+		}
+	})
+}
+
+// eachLocked calls f for every slot that has ever been used.
+func (p *Pool[T]) eachLocked(f func(*seat[T])) {
+	for n := range p.mu.high {
+		f(p.seats.at(n))
+	}
+}
+
+// expiry returns when the slot's connection is too old.
+func (s *seat[T]) expiry() time.Duration { return time.Duration(s.expires.Load()) }

@@ -1,0 +1,35 @@
+package callers
+
+// A pool to borrow from. The line directive below gives its frames the file
+// name of the pool's own code; with that, and their package, they are inside as
+// the root package's would be. Everything else in these tests is outside.
+
+//line pool.go:1
+
+type pool[T any] struct{ stacks []*Stack }
+
+func (p *pool[T]) acquire() *Stack { return p.lend() }
+
+// tryAcquire borrows by another way through the pool.
+func (p *pool[T]) tryAcquire() *Stack { return p.lend() }
+
+func (p *pool[T]) lend() *Stack {
+	s := Capture(0)
+	p.stacks = append(p.stacks, s)
+	return s
+}
+
+// acquireListed borrows and enters the profile.
+func (p *pool[T]) acquireListed() *Stack {
+	s := p.lend()
+	p.list(s)
+	return s
+}
+
+func (p *pool[T]) list(s *Stack) { Add(s) }
+
+// do runs f within the pool.
+func (p *pool[T]) do(f func()) { f() }
+
+// background borrows from a goroutine that is wholly the pool's.
+func (p *pool[T]) background(done chan<- *Stack) { done <- p.acquireListed() }

@@ -1,0 +1,103 @@
+// Package callers remembers who borrowed what, in the cheapest form that can
+// still be read later.
+//
+// A pool that runs short captures the call stack of whoever borrows: program
+// counters only, one allocation, half a microsecond. Nothing becomes text until
+// somebody asks, which for most leases is never. Asked, the package answers
+// with the place that matters to a reader: not the pool's own frames on top of
+// every such stack, but the first frame of the code that called the pool.
+//
+//	stack.go    Stack: capture, and the two texts
+//	frame.go    which frames belong to the pool, and how one is printed
+//	group.go    many leases by call site, for a table of holders
+//	profile.go  the process's "connpool" pprof profile
+package callers
+
+import (
+	"runtime"
+	"strings"
+	"sync"
+)
+
+// depth is how many frames a Stack keeps. The pool takes five or six of them;
+// ten more show the way to a call site well enough to find it, and keep a Stack
+// in one small object.
+const depth = 16
+
+// Stack is where a goroutine stood when it borrowed. A nil *Stack is valid and
+// stands for a borrower that was not captured.
+//
+// Its counters never change after Capture, so a Stack may be read by many
+// goroutines. It must not be copied: its address is its key in the profile.
+type Stack struct {
+	pcs [depth]uintptr // return addresses, innermost first; n of them
+	n   int32
+
+	mu struct {
+		sync.Mutex
+		listed bool // is in the profile
+	}
+}
+
+// Capture records the stack of the calling goroutine. With skip 0 it begins at
+// the function that calls Capture, with 1 at that one's caller, and so on. It
+// allocates once and looks up no names.
+//
+// The pool's own frames need no skipping, they are left out when a Stack is
+// read; skipping them makes room for more of the borrower's.
+func Capture(skip int) *Stack {
+	s := new(Stack)
+	s.n = int32(runtime.Callers(skip+2, s.pcs[:])) // 2: runtime.Callers and Capture
+	return s
+}
+
+// Caller names the call site in one line: the first frame outside the pool,
+// like
+//
+//	main.(*Server).upload (upload.go:88)
+//
+// A stack that lies wholly inside the pool gives its outermost frame, a nil or
+// empty one the empty string.
+func (s *Stack) Caller() string {
+	if place, ok := s.site(); ok {
+		return place.short()
+	}
+	return ""
+}
+
+// Text is the stack from the frame that Caller names outwards: two lines a
+// frame, the function's full name, then a tab and its file and line. The frames
+// of the runtime, which start every goroutine, are left out. There is no
+// newline at the end.
+func (s *Stack) Text() string {
+	var lines []string
+	for _, pc := range s.fromSite() {
+		if f := resolve(pc); f.side != inRuntime {
+			lines = append(lines, f.long())
+		}
+	}
+	return strings.Join(lines, "\n")
+}
+
+// counters returns what was captured; nothing for a nil Stack.
+func (s *Stack) counters() []uintptr {
+	if s == nil {
+		return nil
+	}
+	return s.pcs[:s.n]
+}
+
+// site returns the frame of the call site; false for a Stack that has none.
+func (s *Stack) site() (frame, bool) {
+	pcs := s.counters()
+	if i := site(pcs, recall); i >= 0 {
+		return recall(pcs[i]), true
+	}
+	return frame{}, false
+}
+
+// fromSite returns the counters from the call site outwards.
+func (s *Stack) fromSite() []uintptr {
+	pcs := s.counters()
+	return pcs[max(0, site(pcs, recall)):]
+}

@@ -1,0 +1,137 @@
+package callers
+
+import (
+	"fmt"
+	"runtime"
+	"runtime/pprof"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+)
+
+// profileAtStart is what importing this package left behind.
+var profileAtStart *pprof.Profile
+
+func TestMain(m *testing.M) {
+	profileAtStart = pprof.Lookup("connpool")
+	goleak.VerifyTestMain(m)
+}
+
+// here is the caller's line as Caller should print it, so that no test depends
+// on where in its file it stands.
+func here(function string) string {
+	_, _, line, _ := runtime.Caller(1)
+	return fmt.Sprintf("callers.%s (stack_test.go:%d)", function, line)
+}
+
+type server struct{ pool pool[int] }
+
+//go:noinline
+func (s *server) handle() (got *Stack, want string) {
+	return s.pool.acquire(), here("(*server).handle")
+}
+
+// inlined is small enough to vanish into its caller, and must not.
+func inlined(p *pool[string]) *Stack { return p.acquire() }
+
+func borrow[T any](p *pool[T]) (got *Stack, want string) { return p.acquire(), here("borrow[...]") }
+
+func TestCallerIsTheFirstFrameOutsideThePool(t *testing.T) {
+	var p pool[int]
+	got, want := p.acquire(), here("TestCallerIsTheFirstFrameOutsideThePool")
+	require.Equal(t, want, got.Caller())
+}
+
+func TestCallerNamesMethods(t *testing.T) {
+	got, want := new(server).handle()
+	require.Equal(t, want, got.Caller())
+}
+
+func TestCallerNamesClosures(t *testing.T) {
+	var p pool[int]
+	got, want := func() (*Stack, string) { return p.acquire(), here("TestCallerNamesClosures.func1") }()
+	require.Equal(t, want, got.Caller())
+}
+
+func TestCallerPrintsGenericFunctionsWithoutTypeArguments(t *testing.T) {
+	got, want := borrow(new(pool[map[string]any]))
+	require.Equal(t, want, got.Caller())
+}
+
+func TestCallerSeesInlinedFunctions(t *testing.T) {
+	require.Contains(t, inlined(new(pool[string])).Caller(), "callers.inlined (stack_test.go:")
+}
+
+func TestCallerOfABorrowInsideAnotherIsTheInnerOne(t *testing.T) {
+	var p pool[int]
+	var got *Stack
+	p.do(func() { got = p.acquire() })
+	require.Contains(t, got.Caller(), "TestCallerOfABorrowInsideAnotherIsTheInnerOne.func1 ")
+}
+
+func TestCallerDuringAPanicIsTheDeferredFunction(t *testing.T) {
+	var p pool[int]
+	var got *Stack
+	func() {
+		defer func() { _ = recover() }()
+		defer func() { got = p.acquire() }()
+		panic("on purpose")
+	}()
+	require.Contains(t, got.Caller(), "TestCallerDuringAPanicIsTheDeferredFunction.func1.2 ")
+	require.NotContains(t, got.Text(), "runtime.")
+}
+
+func TestCallerOfAPoolGoroutineIsItsOutermostFrame(t *testing.T) {
+	var p pool[int]
+	done := make(chan *Stack)
+	go p.background(done)
+	got := <-done
+	defer Remove(got)
+	require.Contains(t, got.Caller(), "callers.(*pool[...]).background (pool.go:")
+	require.Equal(t, 2, strings.Count(got.Text(), "\n")+1, "one frame:\n%s", got.Text())
+}
+
+func TestTextStartsAtTheCallerAndGoesOutwards(t *testing.T) {
+	_, file, _, _ := runtime.Caller(0)
+	got, _ := new(server).handle()
+	lines := strings.Split(got.Text(), "\n")
+	require.Equal(t, module+"/internal/callers.(*server).handle", lines[0])
+	require.True(t, strings.HasPrefix(lines[1], "\t"+file+":"), lines[1])
+	require.Equal(t, module+"/internal/callers.TestTextStartsAtTheCallerAndGoesOutwards", lines[2])
+	require.Equal(t, "testing.tRunner", lines[4])
+	require.Len(t, lines, 6, "nothing of the runtime below")
+}
+
+func TestStackKeepsTheInnermostFramesOfADeepStack(t *testing.T) {
+	var p pool[int]
+	var deep func(n int) *Stack
+	deep = func(n int) *Stack {
+		if n > 0 {
+			return deep(n - 1)
+		}
+		return p.acquire()
+	}
+	got := deep(100)
+	require.Contains(t, got.Caller(), "TestStackKeepsTheInnermostFramesOfADeepStack.func1 ")
+	require.Equal(t, 2*(depth-2), strings.Count(got.Text(), "\n")+1, "all but acquire and lend")
+}
+
+func TestCaptureSkipsFrames(t *testing.T) {
+	got, want := func() *Stack { return Capture(1) }(), here("TestCaptureSkipsFrames")
+	require.Equal(t, want, got.Caller())
+}
+
+func TestStackWithoutFramesPrintsNothing(t *testing.T) {
+	for name, s := range map[string]*Stack{"nil": nil, "zero": {}, "all skipped": Capture(1000)} {
+		require.Empty(t, s.Caller(), name)
+		require.Empty(t, s.Text(), name)
+	}
+}
+
+func TestCaptureAllocatesOnce(t *testing.T) {
+	var s *Stack
+	require.LessOrEqual(t, testing.AllocsPerRun(1000, func() { s = Capture(0) }), 1.0)
+	require.NotNil(t, s)
+}

@@ -1,0 +1,143 @@
+// Package idle is the lock-free list of slots that may be lent, by number. It
+// is a last-in, first-out stack with a few one-entry cells in front, so that
+// borrowers on different processors do not meet on one cache line.
+//
+// The list is a hint. A number in it may be of a slot that has since been
+// closed or claimed; who pops it finds out from the slot's word.
+package idle
+
+import (
+	"math/bits"
+	"sync/atomic"
+)
+
+// List is the list of idle slots' numbers. It must not be copied. Push, Pop and
+// Settle are safe for concurrent use; the caller must see to it that no number
+// is in the list twice.
+type List struct {
+	cells []cell
+	_     [64]byte
+
+	// head is the stack's top: its number plus one in the lower half (0: empty)
+	// and a tag in the upper half that changes with every change, so that a
+	// compare-and-swap cannot succeed on a head that has gone and come back.
+	head atomic.Uint64
+	_    [56]byte
+
+	// next[k][i] is the link of number i+len(next[k])-first, as in head's lower
+	// half. Links lie apart from the slots' words so that a push cannot erase a
+	// flag there.
+	next [maxChunks][]atomic.Uint32
+}
+
+// cell holds one number plus one, or 0. It fills two cache lines because
+// processors fetch lines in pairs.
+type cell struct {
+	n atomic.Uint32
+	_ [124]byte
+}
+
+const (
+	first     = 16 // length of the first chunk of links; each is twice the one before
+	maxChunks = 24
+	tagOne    = 1 << 32
+)
+
+// New returns an empty list with the given number of cells in front. With no
+// cells the list is strictly last-in, first-out; each cell may keep one
+// connection warm that the stack would let cool.
+func New(cells int) *List { return &List{cells: make([]cell, cells)} }
+
+// Grow makes room for the numbers below n. The caller must not call it from two
+// goroutines at once, nor push a number before there is room for it.
+func (l *List) Grow(n int) {
+	for k, room := 0, 0; room < n; k++ {
+		if l.next[k] == nil {
+			l.next[k] = make([]atomic.Uint32, first<<k)
+		}
+		room += first << k
+	}
+}
+
+func (l *List) link(n uint32) *atomic.Uint32 {
+	i := n + first
+	k := bits.Len32(i) - bits.Len32(first)
+	return &l.next[k][i-first<<k]
+}
+
+// Push puts a number into the list.
+func (l *List) Push(n uint32) {
+	if len(l.cells) > 0 {
+		h := here() % uint(len(l.cells))
+		if c := &l.cells[h]; c.n.Load() == 0 && c.n.CompareAndSwap(0, n+1) {
+			return
+		}
+	}
+	l.pushStack(n)
+}
+
+// Pop takes a number out of the list. It reports false when it saw no cell
+// filled and then the stack empty; a number pushed meanwhile may have been
+// missed, so who goes to sleep on a false must look again where the pusher is
+// sure to see it.
+func (l *List) Pop() (n uint32, ok bool) {
+	if len(l.cells) > 0 {
+		h := here() % uint(len(l.cells))
+		if c := &l.cells[h]; true {
+			if v := c.n.Load(); v != 0 && c.n.CompareAndSwap(v, 0) {
+				return v - 1, true
+			}
+		}
+	}
+	return l.popSlow()
+}
+
+func (l *List) popSlow() (n uint32, ok bool) {
+	if n, ok = l.popStack(); ok {
+		return n, true
+	}
+	for i := range l.cells {
+		if v := l.cells[i].n.Load(); v != 0 && l.cells[i].n.CompareAndSwap(v, 0) {
+			return v - 1, true
+		}
+	}
+	return 0, false
+}
+
+func (l *List) pushStack(n uint32) {
+	link := l.link(n)
+	for {
+		head := l.head.Load()
+		link.Store(uint32(head))
+		if l.head.CompareAndSwap(head, head&^(tagOne-1)+tagOne|uint64(n+1)) {
+			return
+		}
+	}
+}
+
+func (l *List) popStack() (n uint32, ok bool) {
+	for {
+		head := l.head.Load()
+		top := uint32(head)
+		if top == 0 {
+			return 0, false
+		}
+		// The link may belong to another list position by now: the number could
+		// have been popped and pushed again. Then the tag has changed as well.
+		next := l.link(top - 1).Load()
+		if l.head.CompareAndSwap(head, head&^(tagOne-1)+tagOne|uint64(next)) {
+			return top - 1, true
+		}
+	}
+}
+
+// Settle moves what the cells hold to the stack, so that it ages in order. A
+// number is in neither while it moves: who calls must afterwards look for
+// somebody who went to sleep meanwhile, as after a push.
+func (l *List) Settle() {
+	for i := range l.cells {
+		if v := l.cells[i].n.Swap(0); v != 0 {
+			l.pushStack(v - 1)
+		}
+	}
+}

@@ -1,0 +1,79 @@
+// Package redact blanks the secrets in error texts before a pool prints them.
+//
+// The errors of a factory are somebody else's: drivers and URL parsers like to
+// quote what they were given, and that is a connection string with its password
+// in it. A pool repeats such an error in its own, in logs and in statistics, so
+// it passes through here first.
+//
+// Text knows secrets by their surroundings, which rules.go lists one by one. It
+// cannot know a bare password in prose. Where a text can be read in two ways it
+// takes the one that hides more.
+package redact
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+)
+
+// mask stands for a secret of any length. It is what net/url prints.
+const mask = "xxxxx"
+
+// Text returns s with the secrets in it replaced by "xxxxx", and s itself where
+// there are none. Text of its own result changes nothing more.
+//
+// It is made for error messages, which are short and rare: 30 microseconds for
+// one line without a secret, 100 with one.
+func Text(s string) string {
+	// What one rule hides may complete the pattern of another, so that a single
+	// pass would leave something for the next caller to find. Passes end: each
+	// turns other characters into x, or else a run of x into one of mask's
+	// length.
+	for {
+		t := pass(s)
+		if t == s {
+			return s
+		}
+		s = t
+	}
+}
+
+// Error returns the redacted text of err: "" for nil, and just err's type where
+// its Error method panics, as that of a nil pointer in an error may.
+func Error(err error) (text string) {
+	if err == nil {
+		return ""
+	}
+	defer func() {
+		if recover() != nil {
+			text = fmt.Sprintf("%T", err)
+		}
+	}()
+	return Text(err.Error())
+}
+
+// pass applies every rule once.
+func pass(s string) string {
+	for _, r := range rules() {
+		s = blank(s, r)
+	}
+	return s
+}
+
+// blank replaces what the groups of rule capture in s.
+func blank(s string, rule *regexp.Regexp) string {
+	var b strings.Builder
+	done := 0 // all before is in b
+	for _, match := range rule.FindAllStringSubmatchIndex(s, -1) {
+		for group := 2; group < len(match); group += 2 { // [0:2] is the whole match
+			from, to := match[group], match[group+1]
+			if from < to { // it took part, and there is something to hide
+				b.WriteString(s[done:from])
+				b.WriteString(mask)
+				done = to
+			}
+		}
+	}
+	b.WriteString(s[done:])
+	return b.String()
+}

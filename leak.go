@@ -1,0 +1,225 @@
+package connpool
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/connpool/connpool/internal/callers"
+	"github.com/connpool/connpool/internal/slot"
+)
+
+// Holder is one call site and the leases it holds.
+type Holder struct {
+	Caller string        // like "main.handleUpload (upload.go:88)"; empty when no stack was captured
+	Stack  string        // of the lease held longest, from the caller up
+	Count  int           // leases
+	Held   time.Duration // the longest; a lower bound where no stack was captured
+}
+
+// Leak is one lease suspected to be leaked.
+type Leak struct {
+	Pool   string
+	ID     uint64 // the same in the report and when the lease is returned after all
+	Holder        // Count is 1
+	Lost   bool   // it became garbage unreleased, and its connection has been closed
+}
+
+// String says in one line how many leases the site holds, and since when.
+func (h Holder) String() string {
+	if h.Count == 1 {
+		return fmt.Sprintf("1 lease %s", h.heldBy())
+	}
+	return fmt.Sprintf("%d leases, longest %s", h.Count, h.heldBy())
+}
+
+func (h Holder) heldBy() string {
+	caller := h.Caller
+	if caller == "" {
+		caller = "a caller whose stack was not captured"
+	}
+	return fmt.Sprintf("held %v by %s", round(h.Held), caller)
+}
+
+// String says in one line what has leaked.
+func (l Leak) String() string {
+	what := "suspected leak"
+	if l.Lost {
+		what = "lost lease"
+	}
+	return fmt.Sprintf("connpool %q: %s %d: %s", l.Pool, what, l.ID, l.heldBy())
+}
+
+// Holders returns who holds leases now, grouped by call site, longest held
+// first. Leases whose borrower's stack was not captured form one group with an
+// empty Caller. It looks at every slot and resolves every captured stack: tens of
+// microseconds for a pool of usual size.
+func (p *Pool[T]) Holders() []Holder {
+	sites := callers.Group(p.held())
+	holders := make([]Holder, len(sites))
+	for i, site := range sites {
+		holders[i] = Holder(site)
+	}
+	return holders
+}
+
+func (p *Pool[T]) held() (held []callers.Held) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := p.now()
+	p.eachLocked(func(s *seat[T]) {
+		w := s.word.Load()
+		if w.State() != slot.Leased {
+			return
+		}
+		since, stack := s.leasedSince(w), s.borrower(w)
+		if since == off {
+			since = now
+		}
+		if s.word.Load().Same(w) { // else it has ended, and another may have begun
+			held = append(held, callers.Held{Stack: stack, Held: now - since})
+		}
+	})
+	return held
+}
+
+// leasedSince returns when the lease that the word tells of began, or where that
+// was not written down, when a sweep first saw it; off if none has.
+func (s *seat[T]) leasedSince(w slot.Word) time.Duration {
+	switch {
+	case w.Has(slot.Recorded):
+		return time.Duration(s.since.Load())
+	case s.seenTurn == w.Turn():
+		return s.seenAt
+	}
+	return off
+}
+
+// borrower returns the stack of who took the lease, or nil.
+func (s *seat[T]) borrower(w slot.Word) *callers.Stack {
+	if !w.Has(slot.Recorded) {
+		return nil
+	}
+	return s.stack.Load()
+}
+
+// leak describes a lease.
+func (s *seat[T]) leak(w slot.Word, held time.Duration) *Leak {
+	stack := s.borrower(w)
+	return &Leak{
+		Pool:   s.pool.cfg.Name,
+		ID:     s.leakID.Load(),
+		Holder: Holder{Caller: stack.Caller(), Stack: stack.Text(), Count: 1, Held: held},
+	}
+}
+
+// erase forgets what was written down beside the word of a lease that has ended,
+// tells of a leak that was none, and returns how long the lease was held, where
+// that is known. The caller owns the slot.
+func (s *seat[T]) erase(was slot.Word) (held time.Duration) {
+	held = s.held(was)
+	if was.Has(slot.Leaked) {
+		s.pool.noteReturned(s.leak(was, held))
+	}
+	s.forget(was)
+	return held
+}
+
+func (s *seat[T]) held(was slot.Word) time.Duration {
+	if !was.Has(slot.Recorded) {
+		return 0
+	}
+	return s.pool.now() - time.Duration(s.since.Load())
+}
+
+func (s *seat[T]) forget(was slot.Word) {
+	if was.Has(slot.Recorded) {
+		callers.Remove(s.stack.Swap(nil))
+	}
+}
+
+func (p *Pool[T]) traceReleased(held time.Duration, err error) {
+	if t := p.cfg.Trace; t != nil && t.Released != nil {
+		t.Released(ReleasedInfo{Pool: p.cfg.Name, Held: held, Err: err})
+	}
+}
+
+func (p *Pool[T]) noteLeak(leak Leak) {
+	p.count.leaks.Add(1)
+	p.event(func() {
+		p.warn(leak.kind(), leak.attrs()...)
+		if t := p.cfg.Trace; t != nil && t.Leaked != nil {
+			t.Leaked(leak)
+		}
+	})
+	if p.cfg.OnLeak != nil {
+		p.call(p.ctx, call{
+			name:    "OnLeak",
+			timeout: p.cfg.CheckTimeout,
+			run:     func(context.Context) error { p.cfg.OnLeak(leak); return nil },
+			end:     func(error) {},
+		})
+	}
+}
+
+func (p *Pool[T]) noteReturned(leak *Leak) {
+	p.event(func() {
+		p.warn("suspected leak was returned after all", leak.attrs()...)
+		if t := p.cfg.Trace; t != nil && t.LeakReturned != nil {
+			t.LeakReturned(*leak)
+		}
+	})
+}
+
+func (l Leak) kind() string {
+	if l.Lost {
+		return "a lease was lost: it became garbage unreleased"
+	}
+	return "suspected leak"
+}
+
+func (l Leak) attrs() []any {
+	return []any{"leak", l.ID, "held", round(l.Held), "by", l.Caller, "stack", strings.TrimSpace(l.Stack)}
+}
+
+// token becomes garbage when its lease does, all copies of it. It is issued for
+// each lease of a pool with ReclaimLost.
+type token struct {
+	cleanup runtime.Cleanup
+	_       *byte // a pointer keeps it out of the shared blocks of the tiny allocator, which live longer
+}
+
+// issue returns the token of a lease.
+func (p *Pool[T]) issue(lease Lease[T]) *token {
+	t := new(token)
+	t.cleanup = runtime.AddCleanup(t, func(lost Lease[T]) { go lost.reclaim() }, lease)
+	return t
+}
+
+// cancel calls off the clean-up of a lease that has ended.
+func (t *token) cancel() {
+	if t != nil {
+		t.cleanup.Stop()
+	}
+}
+
+// reclaim ends a lease that nobody can end any more, and destroys its
+// connection. A lease that has ended just now, before its clean-up was called
+// off, is no stale release.
+func (l Lease[T]) reclaim() {
+	was, ok := l.tryEnd(slot.Closing)
+	if !ok {
+		return
+	}
+	p, s := l.seat.pool, l.seat
+	leak := s.leak(was, s.held(was))
+	leak.Lost = true
+	if !was.Has(slot.Leaked) {
+		leak.ID = p.leakID.Add(1)
+	}
+	s.forget(was)
+	p.noteLeak(*leak)
+	p.shut(s, ClosedLost, nil)
+}

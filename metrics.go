@@ -1,0 +1,262 @@
+package connpool
+
+import (
+	"context"
+	"fmt"
+	"math/bits"
+	"slices"
+	"sync/atomic"
+	"time"
+)
+
+// Stats is a snapshot of a pool. The gauges come from one pass over the slots,
+// during which none opens or empties:
+//
+//	Size = Idle + InUse + Connecting + Checking + Resetting + Closing
+//
+// and Size never exceeds MaxSize, except after a shrink until leases end. The
+// counters only grow; each is read on its own. Stats marshals to JSON, so a pool
+// can be published with expvar.Func.
+type Stats struct {
+	Pool string
+
+	MaxSize, MinSize, MinIdle, MaxIdle int
+	Limit                              int // what the Sizer allows of MaxSize
+
+	Size, Idle, InUse, Connecting, Checking, Resetting, Closing int
+
+	Abandoned   int           // hung callbacks past their time-out, not in Size
+	Waiting     int           // callers in the queue
+	Paused      bool          // between Pause and Resume
+	OldestWait  time.Duration // of the callers that wait now
+	OldestLease time.Duration // a lower bound
+
+	Acquires  uint64 // leases granted
+	Waits     uint64 // acquires that had to wait, served or not
+	Timeouts  uint64 // acquires ended by a deadline or AcquireTimeout
+	Cancels   uint64 // acquires cancelled by their context
+	QueueFull uint64 // acquires refused by MaxWaiting
+
+	Connects, ConnectErrors uint64 // dials that succeeded and failed
+	Hijacks                 uint64
+	Leaks                   uint64 // leases reported as leaked or lost
+	StaleReleases           uint64 // ends of leases that had ended already
+	Panics                  uint64 // panics and Goexits in callbacks
+	Closes                  map[CloseReason]uint64
+
+	WaitTime    Histogram // of acquires that waited and were served; the others took no time worth a bucket
+	ConnectTime Histogram // of dials that succeeded
+}
+
+// CloseReason is why a connection was closed.
+type CloseReason int
+
+// The reasons.
+const (
+	ClosedIdle      CloseReason = iota // idle for IdleTimeout
+	ClosedLifetime                     // MaxLifetime
+	ClosedCheck                        // Alive or Check failed
+	ClosedClean                        // Clean or Reset failed
+	ClosedPrepare                      // Prepare failed
+	ClosedDiscarded                    // Discard, or ReleaseErr with a bad error
+	ClosedRetired                      // Retire
+	ClosedResized                      // a shrink, MaxIdle or the Budget
+	ClosedLost                         // its lease became garbage
+	ClosedPool                         // Close
+	closeReasons
+)
+
+var closeReasonNames = [closeReasons]string{
+	"idle", "lifetime", "check", "clean", "prepare", "discarded", "retired", "resized", "lost", "pool",
+}
+
+// String returns the reason in one lower-case word.
+func (r CloseReason) String() string {
+	if r < 0 || r >= closeReasons {
+		return fmt.Sprintf("reason %d", int(r))
+	}
+	return closeReasonNames[r]
+}
+
+// MarshalText is String, for JSON keys.
+func (r CloseReason) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
+
+// UnmarshalText is the reverse of MarshalText.
+func (r *CloseReason) UnmarshalText(text []byte) error {
+	for i, name := range closeReasonNames {
+		if name == string(text) {
+			*r = CloseReason(i)
+			return nil
+		}
+	}
+	return fmt.Errorf("connpool: unknown close reason %q", text)
+}
+
+// counters are those that no slot's turn counts.
+type counters struct {
+	withdrawn                             atomic.Uint64 // leases that ended before their borrower got them
+	waits, timeouts, cancels, queueFull   atomic.Uint64
+	connects, connectErrors               atomic.Uint64
+	hijacks, leaks, staleReleases, panics atomic.Uint64
+	closes                                [closeReasons]atomic.Uint64
+	waitTime, connectTime                 histogram
+}
+
+func (c *counters) closesByReason() map[CloseReason]uint64 {
+	closes := make(map[CloseReason]uint64)
+	for reason := range closeReasons {
+		if n := c.closes[reason].Load(); n > 0 {
+			closes[reason] = n
+		}
+	}
+	return closes
+}
+
+// Histogram counts durations in fixed exponential buckets. Bounds are the
+// buckets' upper ends, included; Counts has one more entry than Bounds, for what
+// is longer than the last.
+type Histogram struct {
+	Count  uint64
+	Sum    time.Duration
+	Bounds []time.Duration
+	Counts []uint64
+}
+
+// Buckets double from a microsecond to over two minutes.
+const (
+	firstBound = time.Microsecond
+	bounds     = 28
+)
+
+var histogramBounds = func() []time.Duration {
+	b := make([]time.Duration, bounds)
+	for i := range b {
+		b[i] = firstBound << i
+	}
+	return b
+}()
+
+// Quantile returns the duration that the fraction q of all is at most, between
+// 0 and 1, interpolated within its bucket: the error is at most a factor of two.
+// Of an empty histogram it is 0; what lies beyond the last bound counts as the
+// last bound.
+func (h Histogram) Quantile(q float64) time.Duration {
+	rank := max(0, min(q, 1)) * float64(h.Count)
+	seen := 0.0
+	for i, n := range h.Counts {
+		if n == 0 || seen+float64(n) < rank {
+			seen += float64(n)
+			continue
+		}
+		if i >= len(h.Bounds) {
+			break
+		}
+		var low time.Duration
+		if i > 0 {
+			low = h.Bounds[i-1]
+		}
+		return low + time.Duration(float64(h.Bounds[i]-low)*(rank-seen)/float64(n))
+	}
+	if h.Count == 0 || len(h.Bounds) == 0 {
+		return 0
+	}
+	return h.Bounds[len(h.Bounds)-1]
+}
+
+// histogram is a Histogram that is being written to, by anybody at once.
+type histogram struct {
+	sum    atomic.Int64
+	counts [bounds + 1]atomic.Uint64
+}
+
+func (h *histogram) record(d time.Duration) {
+	h.sum.Add(int64(d))
+	h.counts[bucket(d)].Add(1)
+}
+
+func bucket(d time.Duration) int {
+	if d <= firstBound {
+		return 0
+	}
+	return min(bits.Len64(uint64((d-1)/firstBound)), bounds)
+}
+
+func (h *histogram) snapshot() Histogram {
+	s := Histogram{Sum: time.Duration(h.sum.Load()), Bounds: slices.Clone(histogramBounds), Counts: make([]uint64, len(h.counts))}
+	for i := range h.counts {
+		s.Counts[i] = h.counts[i].Load()
+		s.Count += s.Counts[i]
+	}
+	return s
+}
+
+// Trace is a set of optional callbacks, in the manner of httptrace.ClientTrace.
+// Each costs only when set. They run inline, must not block, and must be safe
+// for concurrent use. A panic in one that runs on a goroutine of the pool is
+// recovered, logged and counted; in one that runs on a caller's goroutine it
+// ends the caller.
+type Trace struct {
+	Connecting   func(context.Context, ConnectingInfo) // a dial begins
+	Connected    func(context.Context, ConnectedInfo)  // and ends, well or not
+	Waited       func(context.Context, WaitedInfo)     // an acquire that waited, served or not
+	Acquired     func(context.Context, AcquiredInfo)   // a lease was granted
+	Released     func(ReleasedInfo)                    // and ended, in whatever way
+	Closed       func(ClosedInfo)                      // a connection is closed
+	Leaked       func(Leak)                            // a lease is suspected to be leaked
+	LeakReturned func(Leak)                            // and was ended after all
+	Outage       func(OutageInfo)                      // an outage began or ended
+	Resized      func(SizeDecision)                    // the working limit changed
+}
+
+// The infos that Trace's callbacks get.
+type (
+	// ConnectingInfo tells of a dial that begins.
+	ConnectingInfo struct{ Pool string }
+
+	// ConnectedInfo tells of a dial that has ended.
+	ConnectedInfo struct {
+		Pool string
+		Took time.Duration
+		Err  error
+	}
+
+	// WaitedInfo tells of a wait that has ended, with nil or the caller's error.
+	WaitedInfo struct {
+		Pool   string
+		Waited time.Duration
+		Err    error
+	}
+
+	// AcquiredInfo tells of a lease. Reused is unset for the first lease of a
+	// connection.
+	AcquiredInfo struct {
+		Pool   string
+		Waited time.Duration
+		Reused bool
+	}
+
+	// ReleasedInfo tells of a lease that has ended. Err is the error given to
+	// ReleaseErr or Discard.
+	ReleasedInfo struct {
+		Pool string
+		Held time.Duration
+		Err  error
+	}
+
+	// ClosedInfo tells of a connection that is about to be closed. Err is why,
+	// where an error is why.
+	ClosedInfo struct {
+		Pool   string
+		Reason CloseReason
+		Age    time.Duration
+		Err    error
+	}
+
+	// OutageInfo tells of an outage. Since is when dials began to fail.
+	OutageInfo struct {
+		Pool  string
+		Began bool
+		Since time.Time
+		Err   error
+	}
+)

@@ -1,0 +1,218 @@
+package connpool
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/connpool/connpool/internal/alarm"
+	"github.com/connpool/connpool/internal/idle"
+	"github.com/connpool/connpool/internal/pace"
+	"github.com/connpool/connpool/internal/waitq"
+)
+
+// The gate's bits beside the queue's. Any bit sends acquires down the slow path.
+const (
+	gateStacks = waitq.Free << iota // capture borrowers' stacks
+	gateHooked                      // something is to be done with every hand-out
+	gateBudget                      // another pool waits for a unit of the Budget
+)
+
+// gateRelease are the bits that a releaser looks for after its push.
+const gateRelease = waitq.Waiting | gateBudget
+
+// Pool is a bounded set of connections of type T. It is safe for concurrent use
+// and must not be copied.
+type Pool[T any] struct {
+	// Read with every lease, written hardly ever.
+	gate   waitq.Gate
+	plain  bool // a release is a push: nothing else is configured to happen
+	idle   *idle.List
+	seats  seats[T]
+	cfg    Config[T]
+	epoch  time.Time     // times are durations since then
+	period time.Duration // between sweeps
+
+	queue waitq.Queue
+
+	ctx    context.Context // of dials, checks and resets; ends with Close
+	cancel context.CancelCauseFunc
+
+	// Supply on its way, beside the dials: slots in states resetting and checking
+	// that will be lent to whoever waits, and how many of those checks are of
+	// suspects, on which nobody counts.
+	coming, suspects atomic.Int64
+
+	idleCount atomic.Int64 // slots pushed and not popped; kept only if counted
+	counted   bool         // MinIdle or MaxIdle needs idleCount
+
+	abandoned atomic.Int64
+	tasks     atomic.Int64 // goroutines of the pool's that Shutdown waits for
+	count     counters
+	leakID    atomic.Uint64
+	snapshot  snapshot
+
+	sweeper, retry, expiry, sizing *alarm.Alarm
+
+	// mu guards the number of open connections: empty -> opening and closing ->
+	// empty happen under it, and so do the passes over the table, so that a pass
+	// never sees more than the limit. It is never held while user code runs, and
+	// may be held while the queue's lock is taken, never the other way round.
+	mu struct {
+		sync.Mutex
+		closed  bool
+		maxSize int
+		limit   int // what the Sizer allows of maxSize
+		debt    int // connections to close after a shrink, by those who return them
+
+		open       int      // slots that are not empty
+		connecting int      // of those, opening
+		closing    int      // of those, closing
+		leaving    int      // of those, soon too old, as the last sweep saw it
+		free       []uint32 // numbers of empty slots
+		high       uint32   // numbers from here up have never been used
+
+		pace    pace.Pace
+		warm    int           // the warmers want this many open
+		warmers int           // calls of Warm under way
+		changed chan struct{} // closed when a dial ends, if Warm waits for it
+
+		leases uint64 // leases that have ended, and openings, as far as tallied
+		opened uint64 // openings alone
+
+		sweep   sweepState
+		sampler sampler
+	}
+
+	// occupied mirrors mu.open when it is at the limit, so that a waiter need not
+	// take mu to learn that it cannot dial. See grow.
+	occupied atomic.Bool
+
+	drained chan struct{} // closed once the closed pool has nothing open and no task left
+	drain   sync.Once
+}
+
+// New checks cfg, reporting all its faults at once, and returns a pool. It opens
+// no connection before it is asked for one, except to fill MinSize and MinIdle
+// in the background; Warm waits for these. Close the pool when done with it.
+func New[T any](cfg Config[T]) (*Pool[T], error) {
+	full, err := cfg.normalize()
+	if err != nil {
+		return nil, err
+	}
+	p := &Pool[T]{cfg: full, epoch: time.Now(), period: full.sweepPeriod(), drained: make(chan struct{})}
+	p.ctx, p.cancel = context.WithCancelCause(context.Background())
+	p.idle = idle.New(cells(full.MaxSize))
+	p.queue.Init(&p.gate, full.MaxWaiting)
+	p.counted = full.MinIdle > 0 || full.MaxIdle != 0
+	p.plain = full.Clean == nil && full.Reset == nil && !p.counted && !full.ReclaimLost && !full.Trace.follows()
+	p.gate.Set(gateHooked, full.Alive != nil || full.Prepare != nil || p.counted || full.ReclaimLost || full.Trace.follows())
+	p.gate.Set(gateStacks, full.LeakStacks == StacksAlways)
+	p.initLocked()
+	full.Budget.join(p)
+	p.grow()
+	return p, nil
+}
+
+func (p *Pool[T]) initLocked() {
+	p.mu.maxSize, p.mu.limit = p.cfg.MaxSize, p.cfg.MaxSize
+	p.mu.pace = pace.New(pace.Config{
+		MaxWindow:  p.cfg.MaxConnecting,
+		BackoffMin: p.cfg.BackoffMin,
+		BackoffMax: p.cfg.BackoffMax,
+		DownAfter:  p.cfg.DownAfter,
+	})
+	p.sweeper = alarm.New(p.epoch, p.sweep)
+	p.retry = alarm.New(p.epoch, func(time.Duration) { p.grow() })
+	p.expiry = alarm.New(p.epoch, func(time.Duration) { p.expire() })
+	p.sizing = alarm.New(p.epoch, func(time.Duration) { p.sample() })
+	p.startSizer()
+}
+
+// follows reports whether the trace wants to hear of every lease.
+func (t *Trace) follows() bool { return t != nil && (t.Acquired != nil || t.Released != nil) }
+
+// Name returns the pool's name.
+func (p *Pool[T]) Name() string { return p.cfg.Name }
+
+func (p *Pool[T]) now() time.Duration { return time.Since(p.epoch) }
+
+// Acquire returns a lease of a connection: an idle one, or else the first of
+// those returned, opened or checked while it waits in the queue, first come,
+// first served. The lease must be ended, by Release or one of its siblings.
+//
+// The error is an *AcquireError. When ctx ends, Acquire returns at once,
+// whatever the factory is doing; a nil ctx panics. An acquire that finds an idle
+// connection takes no lock, reads no clock and allocates nothing.
+func (p *Pool[T]) Acquire(ctx context.Context) (Lease[T], error) {
+	if ctx != nil && p.gate.Load() == 0 && ctx.Err() == nil {
+		if n, ok := p.idle.Pop(); ok {
+			s := p.seats.at(n)
+			if w := s.word.Load(); w.Plain() && s.word.CAS(w, w.Lend()) {
+				return Lease[T]{seat: s, word: w.Lend()}, nil
+			}
+			return p.acquire(ctx, s)
+		}
+	}
+	return p.acquire(ctx, nil)
+}
+
+// TryAcquire returns a lease of a connection that is idle now, or ErrNoneIdle.
+// It never waits, except for Prepare. Where there is room it starts a dial for
+// whoever comes next, if none is under way. A connection that is due for a Check
+// is checked in the background and skipped.
+func (p *Pool[T]) TryAcquire(ctx context.Context) (Lease[T], error) {
+	b := borrower[T]{pool: p, ctx: mustContext(ctx)}
+	b.capture()
+	for {
+		s, w, err := b.tryNext()
+		if err != nil {
+			return Lease[T]{}, err
+		}
+		if lease, verdict, err := b.lend(s, w); verdict != another {
+			return lease, err
+		}
+	}
+}
+
+// AcquireIdle returns leases of all connections that are idle now, unchecked but
+// for Alive: it is meant for looking after them. Callers that come meanwhile
+// wait or dial.
+func (p *Pool[T]) AcquireIdle() []Lease[T] {
+	var leases []Lease[T]
+	b := borrower[T]{pool: p, ctx: context.Background(), unproved: takeAsIs}
+	b.capture()
+	for {
+		s, w, err := b.tryNext()
+		if err != nil {
+			return leases
+		}
+		if lease, verdict, _ := b.lend(s, w); verdict == lent {
+			leases = append(leases, lease)
+		}
+	}
+}
+
+// Do acquires a connection, calls f with it, once at most, and ends the lease as
+// ReleaseErr does with f's error, which it returns. If f panics or calls
+// runtime.Goexit the connection is destroyed.
+func (p *Pool[T]) Do(ctx context.Context, f func(ctx context.Context, conn T) error) error {
+	lease, err := p.Acquire(ctx)
+	if err != nil {
+		return err
+	}
+	returned := false
+	defer lease.unlessReturned(&returned, ClosedDiscarded)
+	err = f(ctx, lease.Conn())
+	returned = true
+	lease.ReleaseErr(err)
+	return err
+}
+
+func mustContext(ctx context.Context) context.Context {
+	if ctx == nil {
+		panic("connpool: nil context: pass context.Background() if there is none")
+	}
+	return ctx
+}

@@ -1,0 +1,270 @@
+package connpool
+
+import (
+	"github.com/connpool/connpool/internal/callers"
+	"github.com/connpool/connpool/internal/slot"
+	"github.com/connpool/connpool/internal/waitq"
+)
+
+// fate is what came of taking a number from the idle list. Whatever it is, the
+// taker owns the slot then.
+type fate int
+
+const (
+	none    fate = iota // the list is empty
+	taken               // leased
+	toCheck             // in state checking
+	toClose             // in state closing
+	passed              // it was not idle: the number was out of date
+	put                 // it must be checked first, and goes back
+)
+
+// unproved says what to do with a slot that is due for a check.
+type unproved int
+
+const (
+	checkFirst unproved = iota
+	putBack             // and count the list as empty
+	takeAsIs
+)
+
+// serve brings together who waits and what is idle, head of the queue first,
+// until either has run out; then the dial rule decides. It is the only place
+// where a waiter gets a connection.
+//
+// Seam 2: the slot is leased by a compare-and-swap before it is granted, so the
+// sweep cannot claim it on its way. Seam 17: Match tests for a pause under the
+// queue's lock.
+func (p *Pool[T]) serve() {
+	for {
+		var s *seat[T]
+		var w slot.Word
+		fate := none
+		waiter := p.queue.Match(func(head *waitq.Waiter) bool {
+			// A slot that has to be checked is of no use while as many checks are under
+			// way as there are waiters.
+			unproved := checkFirst
+			if int64(p.queue.Len()) <= p.coming.Load() {
+				unproved = putBack
+			}
+			s, w, fate = p.take(nil, head.Tag.(*caller).stack, unproved)
+			return fate == taken
+		})
+		switch {
+		case waiter != nil:
+			waiter.Wake(waitq.Grant{Number: s.n, Word: uint64(w)})
+		case fate == none:
+			p.grow()
+			return
+		default:
+			p.dispose(s, w, fate)
+		}
+	}
+}
+
+// take takes a slot from the idle list, or first if that is not nil, and makes
+// it the caller's by its word.
+func (p *Pool[T]) take(first *seat[T], stack *callers.Stack, how unproved) (*seat[T], slot.Word, fate) {
+	for s := first; ; s = nil {
+		if s == nil {
+			n, ok := p.idle.Pop()
+			if !ok {
+				return nil, 0, none
+			}
+			s = p.seats.at(n)
+		}
+		switch w, fate := s.claim(stack, how); fate {
+		case passed:
+		case put:
+			p.idle.Push(s.n)
+			return nil, 0, none
+		default:
+			p.idled(-1)
+			return s, w, fate
+		}
+	}
+}
+
+// claim decides by its word what becomes of a slot whose number the caller has
+// popped, and clears the listed bit.
+//
+// Seam 5, the popper's half: a slot may be listed and not idle. The sweep, or a
+// closer, claims a slot where it lies; who then pops the number only unlists it,
+// and who finishes with the slot puts it back if it finds it unlisted.
+func (s *seat[T]) claim(stack *callers.Stack, how unproved) (slot.Word, fate) {
+	for {
+		w := s.word.Load()
+		next, fate := w.Without(slot.Listed), passed
+		switch {
+		case w.State() != slot.Idle:
+		case w.Has(slot.Doomed) || w.Has(slot.Quiet) && s.pool.now() >= s.expiry():
+			next, fate = next.To(slot.Closing), toClose
+		case w.Has(slot.Unproved) && how == putBack:
+			return w, put
+		case w.Has(slot.Unproved) && how == checkFirst:
+			next, fate = next.To(slot.Checking), toCheck
+		default:
+			next, fate = s.lease(w, stack), taken
+		}
+		if s.word.CAS(w, next) {
+			if w.Has(slot.Quiet | slot.Due) {
+				s.pool.stir()
+			}
+			return next, fate
+		}
+	}
+}
+
+// lease returns the word with which the slot is lent, having written down what
+// goes beside it: the caller holds the slot's number, so nobody else writes.
+func (s *seat[T]) lease(w slot.Word, stack *callers.Stack) slot.Word {
+	if stack == nil && !s.pool.cfg.Trace.follows() {
+		return w.Lend()
+	}
+	s.since.Store(int64(s.pool.now()))
+	s.stack.Store(stack)
+	return w.Lend().With(slot.Recorded)
+}
+
+// dispose acts on the fate of a taken slot that cannot be lent.
+func (p *Pool[T]) dispose(s *seat[T], w slot.Word, fate fate) {
+	switch fate {
+	case toClose:
+		p.shut(s, doom(w), nil)
+	case toCheck:
+		p.check(s, w)
+	}
+}
+
+// doom returns why a connection with a doomed word is closed. An idle one that
+// is not marked has just been found too old.
+func doom(w slot.Word) CloseReason {
+	switch {
+	case w.Has(slot.Shut):
+		return ClosedPool
+	case w.Has(slot.Retired):
+		return ClosedRetired
+	case w.Has(slot.Surplus):
+		return ClosedResized
+	}
+	return ClosedLifetime
+}
+
+// publish makes a slot that the caller owns idle, for the head of the queue or
+// for whoever comes, or closes it if it is doomed. proof is slot.Fresh after a
+// dial or a round trip, and 0 otherwise.
+//
+// Seam 9: Close, Retire, Resize and the sweep mark words whatever their state,
+// so the compare-and-swap of a dial or a check that was under way fails, and the
+// mark is seen here. Nobody tests anything and publishes afterwards.
+func (p *Pool[T]) publish(s *seat[T], proof slot.Word) {
+	for {
+		w := s.word.Load()
+		if w.Has(slot.Doomed) && p.condemned(s, w) {
+			p.shut(s, doom(w), nil)
+			return
+		}
+		if w.Has(slot.Doomed) {
+			continue // the mark has been cleared
+		}
+		if !p.roomForIdle() {
+			p.shut(s, ClosedResized, nil)
+			return
+		}
+		next := w.To(slot.Idle).With(slot.Listed)
+		if proof != 0 {
+			next = next.Without(slot.Unproved).With(p.fresh())
+		}
+		if s.word.CAS(w, next) {
+			p.list(s, w)
+			return
+		}
+		p.idled(-1)
+	}
+}
+
+// list puts an idle slot's number into the idle list, unless it is still there,
+// and looks for who waits for it.
+//
+// Seam 5, the finisher's half, and seam 1, the releaser's: push, then look at
+// the gate, then serve.
+func (p *Pool[T]) list(s *seat[T], before slot.Word) {
+	if !before.Has(slot.Listed) {
+		p.idle.Push(s.n)
+	}
+	p.look()
+}
+
+// look serves whoever the gate says is waiting. It follows every push: looked at
+// before it, the gate may be clear for a waiter that finds the list still empty
+// and then sleeps for ever.
+func (p *Pool[T]) look() {
+	gate := p.gate.Load()
+	if gate&gateBudget != 0 {
+		p.cfg.Budget.collect(p)
+	}
+	if gate&waitq.Waiting != 0 {
+		p.serve()
+	}
+}
+
+// fresh is the mark of a connection that a round trip has just proved: needed
+// only where Alive may be unsure.
+func (p *Pool[T]) fresh() slot.Word {
+	if p.cfg.Alive == nil {
+		return 0
+	}
+	return slot.Fresh
+}
+
+// roomForIdle counts one more idle connection, unless MaxIdle are idle and
+// nobody waits for one.
+func (p *Pool[T]) roomForIdle() bool {
+	if !p.counted {
+		return true
+	}
+	most := p.cfg.MaxIdle
+	if n := p.idleCount.Add(1); most == 0 || n <= int64(max(most, 0)) || p.queue.Len() > 0 {
+		return true
+	}
+	p.idleCount.Add(-1)
+	return false
+}
+
+// idled counts idle connections where MinIdle or MaxIdle needs the number.
+func (p *Pool[T]) idled(n int64) {
+	if p.counted {
+		p.idleCount.Add(n)
+	}
+}
+
+// withdraw takes back a lease that its borrower never got to see.
+func (p *Pool[T]) withdraw(g waitq.Grant) {
+	p.count.withdrawn.Add(1)
+	lease := Lease[T]{seat: p.seats.at(g.Number), word: slot.Word(g.Word).Lease()}
+	if was, ok := lease.end(slot.Resetting); ok {
+		lease.seat.erase(was)
+		p.publish(lease.seat, 0)
+	}
+}
+
+// feelPressure turns the capture of stacks on when an acquire finds nothing idle
+// while most of what may be open is.
+func (p *Pool[T]) feelPressure() {
+	if p.cfg.LeakStacks != StacksOnPressure || p.gate.Load()&gateStacks != 0 {
+		return
+	}
+	p.mu.Lock()
+	pressed := pressed(p.mu.open, p.mu.limit)
+	p.mu.Unlock()
+	if pressed {
+		p.gate.Set(gateStacks, true)
+		p.stir()
+	}
+}
+
+// Stacks are captured from four fifths of the limit up, and no more below three
+// fifths: in between nothing changes, so that a pool at the edge does not switch
+// with every lease.
+func pressed(n, limit int) bool { return 5*n >= 4*limit }
+func calm(n, limit int) bool    { return 5*n < 3*limit }

@@ -1,0 +1,81 @@
+package connpool
+
+import (
+	"math/bits"
+	"sync/atomic"
+	"time"
+
+	"github.com/connpool/connpool/internal/callers"
+	"github.com/connpool/connpool/internal/slot"
+)
+
+// seat is one slot of the pool with all that is known of it. It belongs to
+// whoever has won the word's last compare-and-swap into a state that one
+// goroutine works on (opening, leased, resetting, checking, closing); the sweep
+// and Stats read it without owning it, so what they read is atomic, and counts
+// only if the word was the same before and after.
+type seat[T any] struct {
+	word slot.Cell
+
+	// conn points to the connection. It is a box of its own for each dial, because
+	// an interface that is read while it is overwritten would tear. Written by the
+	// dialler before the word says idle, cleared by the closer.
+	conn atomic.Pointer[T]
+
+	pool *Pool[T] // fixed
+	n    uint32   // fixed: the slot's number
+
+	// Of the connection, written by the dialler.
+	bornTurn atomic.Uint64
+	born     atomic.Int64 // since the pool's epoch
+	expires  atomic.Int64 // the same, drawn once; off: never
+	checked  atomic.Int64 // last found working by a dial or a check
+
+	// Of the lease, if its word says recorded; written by who lends, before the
+	// word says leased.
+	since  atomic.Int64
+	stack  atomic.Pointer[callers.Stack]
+	leakID atomic.Uint64 // written by the sweep before the word says leaked
+
+	// What the last sweep saw; guarded by Pool.mu.
+	seenTurn uint64
+	seenAt   time.Duration // when seenTurn was first seen
+	tallied  uint64        // the turn up to which leases are in Pool.mu.leases
+
+	_ [2]uint64 // fills two cache lines, so that users of neighbours do not meet
+}
+
+// seats is the table of slots. It grows in chunks and never moves, so a number,
+// once it has been passed on, can be looked up without a lock.
+type seats[T any] struct {
+	// chunks[k] holds firstChunk<<k seats. Written under Pool.mu before the first
+	// of its numbers is passed to anybody.
+	chunks [maxChunks][]seat[T]
+}
+
+const (
+	firstChunk = 16
+	maxChunks  = 21 // enough for LargestMaxSize
+)
+
+// at returns the seat with a number.
+func (t *seats[T]) at(n uint32) *seat[T] {
+	i := n + firstChunk
+	k := bits.Len32(i) - bits.Len32(firstChunk)
+	return &t.chunks[k][i-firstChunk<<k]
+}
+
+// growLocked makes room for number n, here and in the list of idle numbers.
+func (t *seats[T]) growLocked(p *Pool[T], n uint32) {
+	i := n + firstChunk
+	k := bits.Len32(i) - bits.Len32(firstChunk)
+	if t.chunks[k] != nil {
+		return
+	}
+	chunk := make([]seat[T], firstChunk<<k)
+	for j := range chunk {
+		chunk[j].pool, chunk[j].n = p, uint32(firstChunk<<k-firstChunk+j)
+	}
+	t.chunks[k] = chunk
+	p.idle.Grow(firstChunk<<(k+1) - firstChunk)
+}

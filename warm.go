@@ -1,0 +1,59 @@
+package connpool
+
+import "context"
+
+// Warm opens connections until MinSize and MinIdle of them are open, one at
+// least, and returns nil; or else the first connect error, or ctx's error, as an
+// *AcquireError.
+func (p *Pool[T]) Warm(ctx context.Context) error {
+	b := borrower[T]{pool: p, ctx: mustContext(ctx)}
+	began, failures := p.now(), p.count.connectErrors.Load()
+	want := p.beginWarming()
+	defer p.endWarming()
+	for {
+		p.grow()
+		live, failing, changed := p.warmth()
+		b.waited = p.now() - began
+		switch {
+		case p.closed():
+			return b.fail(StageWait, ErrClosed)
+		case live >= want:
+			return nil
+		case failing != nil && p.count.connectErrors.Load() > failures:
+			return b.fail(StageConnect, failing)
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return b.fail(StageWait, b.ended())
+		}
+	}
+}
+
+func (p *Pool[T]) beginWarming() (want int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	want = min(max(p.cfg.MinSize, p.cfg.MinIdle, 1), p.mu.limit)
+	p.mu.warmers++
+	p.mu.warm = max(p.mu.warm, want)
+	return want
+}
+
+func (p *Pool[T]) endWarming() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.mu.warmers--; p.mu.warmers == 0 {
+		p.mu.warm = 0
+	}
+}
+
+// warmth returns what is open, what the dials suffer from, and a channel that is
+// closed when that may have changed.
+func (p *Pool[T]) warmth() (live int, failing error, changed <-chan struct{}) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.mu.changed == nil {
+		p.mu.changed = make(chan struct{})
+	}
+	return p.liveLocked(), p.mu.pace.Failing(), p.mu.changed
+}
