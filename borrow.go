@@ -38,23 +38,26 @@ const (
 )
 
 // acquire is Acquire beside the common path: pop, join, look again, grow, wait,
-// lend. s is a slot whose number has been popped already, or nil.
-func (p *Pool[T]) acquire(ctx context.Context, s *seat[T]) (Lease[T], error) {
-	b := borrower[T]{pool: p, ctx: mustContext(ctx)}
-	if s == nil && ctx.Err() != nil {
+// lend. first is a slot whose number has been popped already, or nil.
+func (p *Pool[T]) acquire(ctx context.Context, first *seat[T]) (Lease[T], error) {
+	b := borrower[T]{pool: p, ctx: mustContext(ctx), unproved: checkFirst}
+	if first == nil && ctx.Err() != nil {
 		return Lease[T]{}, b.failWait(b.ended())
 	}
 	b.capture()
-	for tries := 0; ; tries++ {
-		s, w, err := b.next(s)
-		if err != nil {
+	for bad := 0; ; {
+		s, w, err := b.next(first)
+		if first = nil; err != nil {
 			return Lease[T]{}, err
 		}
 		lease, verdict, err := b.lend(s, w)
 		if verdict != another {
 			return lease, err
 		}
-		if err != nil && tries > p.limit() {
+		if err == errUnsureNow {
+			continue // nothing was wrong with it
+		}
+		if bad++; bad > p.limit() {
 			return Lease[T]{}, b.fail(StageCheck, err)
 		}
 	}
@@ -74,6 +77,7 @@ func (b *borrower[T]) next(first *seat[T]) (*seat[T], slot.Word, error) {
 	p := b.pool
 	for first != nil || b.caller == nil && p.gate.Load()&(waitq.Waiting|waitq.Paused|waitq.Closed) == 0 {
 		s, w, fate := p.take(first, b.stack, checkFirst)
+		p.look()
 		if fate == taken {
 			return s, w, nil
 		}
@@ -90,12 +94,15 @@ func (b *borrower[T]) tryNext() (*seat[T], slot.Word, error) {
 	p := b.pool
 	for p.gate.Load()&(waitq.Waiting|waitq.Paused|waitq.Closed) == 0 {
 		s, w, fate := p.take(nil, b.stack, b.unproved)
+		p.look()
 		switch fate {
 		case taken:
 			return s, w, nil
 		case none:
 			p.ask()
 			return nil, 0, ErrNoneIdle
+		case toCheck:
+			b.unproved = leaveThem // one check is enough for one who does not wait for it
 		}
 		p.dispose(s, w, fate)
 	}
@@ -180,7 +187,7 @@ func (b *borrower[T]) place() *caller {
 // may let wait longer.
 func (p *Pool[T]) acquireTimeout(ctx context.Context) time.Duration {
 	switch set := p.cfg.AcquireTimeout; {
-	case set < 0:
+	case set < 0 || set > longest:
 		return off
 	case set > 0:
 		return set
@@ -206,7 +213,8 @@ func (b *borrower[T]) lend(s *seat[T], w slot.Word) (Lease[T], verdict, error) {
 	p := b.pool
 	lease := Lease[T]{seat: s, word: w.Lease()}
 	if p.cfg.Alive != nil {
-		if err := p.alive(lease, w); err != nil {
+		proved := w.Has(slot.Fresh) || b.unproved == takeAsIs
+		if err := p.alive(lease, proved); err != nil {
 			return Lease[T]{}, another, err
 		}
 	}
@@ -215,7 +223,10 @@ func (b *borrower[T]) lend(s *seat[T], w slot.Word) (Lease[T], verdict, error) {
 			return b.unprepared(err)
 		}
 	}
-	if w.Has(slot.Recorded) && b.stack != nil {
+	if p.cfg.MinIdle > 0 {
+		p.grow() // one idle less
+	}
+	if b.stack != nil {
 		callers.Add(b.stack)
 	}
 	if p.cfg.ReclaimLost {
@@ -256,9 +267,9 @@ func (s *seat[T]) reused(lease slot.Word) bool { return lease.Turn() != s.bornTu
 // failWait returns the error of a wait that ended without a grant.
 func (b *borrower[T]) failWait(err error) error {
 	p := b.pool
-	var stage = StageWait
+	stage := StageWait
 	switch {
-	case errors.Is(err, errDown):
+	case errors.As(err, new(*downError)):
 		stage = StageConnect
 	case errors.Is(err, context.Canceled):
 		p.count.cancels.Add(1)
@@ -267,6 +278,9 @@ func (b *borrower[T]) failWait(err error) error {
 	}
 	if b.caller != nil {
 		p.traceWaited(b.ctx, b.waited, err)
+		if isContextErr(err) && p.exhausted() {
+			err = &exhaustedError{err}
+		}
 	}
 	return b.fail(stage, err)
 }

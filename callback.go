@@ -16,6 +16,7 @@ import (
 type call struct {
 	name    string
 	timeout time.Duration // off: it may take for ever
+	strays  bool          // abandoned, it has a connection that no slot counts
 	run     func(ctx context.Context) error
 	end     func(err error)
 	late    func(err error)
@@ -32,22 +33,18 @@ func (p *Pool[T]) call(ctx context.Context, c call) {
 	p.tasks.Add(1)
 	ctx, cancel := withTimeout(ctx, c.timeout)
 	var settled atomic.Bool
-	settle := func(err error) bool {
+	settle := func(err error, abandoned int64) bool {
 		if !settled.CompareAndSwap(false, true) {
 			return false
 		}
 		defer p.taskDone()
+		p.countAbandoned(c, abandoned)
 		c.end(err)
 		return true
 	}
 	var timer *time.Timer
 	if c.timeout != off {
-		timer = time.AfterFunc(c.timeout+grace, func() {
-			p.abandoned.Add(1)
-			if !settle(errAbandoned) {
-				p.abandoned.Add(-1)
-			}
-		})
+		timer = time.AfterFunc(c.timeout+grace, func() { settle(errAbandoned, 1) })
 	}
 	go func() {
 		defer cancel()
@@ -57,17 +54,26 @@ func (p *Pool[T]) call(ctx context.Context, c call) {
 			if timer != nil {
 				timer.Stop()
 			}
-			if settle(err) {
+			if settle(err, 0) {
 				return
 			}
-			defer p.grow() // abandoned callbacks may have stopped the dialling
-			defer p.abandoned.Add(-1)
+			p.countAbandoned(c, -1)
 			if c.late != nil {
 				c.late(err)
 			}
+			p.grow() // strays may have stopped the dialling
 		}()
 		err = c.run(ctx)
 	}()
+}
+
+// countAbandoned counts callbacks that hang past their time-out, and the
+// connections that hang with them.
+func (p *Pool[T]) countAbandoned(c call, n int64) {
+	p.abandoned.Add(n)
+	if c.strays {
+		p.strays.Add(n)
+	}
 }
 
 func withTimeout(ctx context.Context, timeout time.Duration) (context.Context, context.CancelFunc) {

@@ -27,6 +27,7 @@ func (p *Pool[T]) shut(s *seat[T], reason CloseReason, cause error) {
 	p.call(context.Background(), call{
 		name:    "Close",
 		timeout: p.cfg.CloseTimeout,
+		strays:  true,
 		run:     func(ctx context.Context) error { return p.cfg.Close(ctx, conn) },
 		end:     func(error) { p.vacate(s) },
 	})
@@ -62,6 +63,7 @@ func (p *Pool[T]) closeStray(conn T) {
 	p.call(context.Background(), call{
 		name:    "Close",
 		timeout: p.cfg.CloseTimeout,
+		strays:  true,
 		run:     func(ctx context.Context) error { return p.cfg.Close(ctx, conn) },
 		end:     func(error) {},
 	})

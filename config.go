@@ -230,8 +230,12 @@ const (
 	defaultSizeInterval   = 5 * time.Second
 )
 
-// off is a duration that never comes.
-const off = alarm.Never
+// off is a duration that never comes. What is longer than the longest that is
+// told from it is as good as off, and sums with it cannot overflow.
+const (
+	off     = alarm.Never
+	longest = off / 4
+)
 
 var poolNumber atomic.Uint64
 
@@ -279,7 +283,7 @@ func (c *Config[T]) fillDurations() {
 		switch {
 		case *d.field == 0:
 			*d.field = d.value
-		case *d.field < 0:
+		case *d.field < 0 || *d.field > longest:
 			*d.field = off
 		}
 	}

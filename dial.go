@@ -32,13 +32,13 @@ func (p *Pool[T]) grow() {
 	p.noteLocked()
 	unreachable := p.mu.pace.Down() && p.liveLocked() == 0 && !p.paused()
 	err, since := p.mu.pace.Failing(), p.mu.pace.Since()
+	if unreachable && p.queue.Len() > 0 {
+		p.queue.Fail(&downError{err}) // under the lock: no dial can succeed in between
+	}
 	p.mu.Unlock()
 
 	if began {
 		p.noteOutage(true, since, err)
-	}
-	if unreachable && p.queue.Len() > 0 {
-		p.queue.Fail(errDown)
 	}
 }
 
@@ -82,8 +82,13 @@ func (p *Pool[T]) mayDialLocked(now time.Duration) bool {
 		return false
 	}
 	return p.mu.open < p.mu.limit && p.mu.connecting < p.mu.pace.Window() &&
-		p.abandoned.Load() < int64(p.mu.maxSize)
+		p.strays.Load() < int64(max(p.mu.maxSize, fewestStrays))
 }
+
+// Dialling stops while as many connections as may be open hang in abandoned
+// callbacks: each may still be open at the server. A pool of one connection must
+// survive one of them.
+const fewestStrays = 2
 
 // ask starts a dial for a TryAcquire that found nothing, if nothing is on its
 // way and the result could stay (seam 18).
@@ -151,7 +156,11 @@ func (p *Pool[T]) dial(ctx context.Context, s *seat[T], started time.Duration) {
 	p.call(ctx, call{
 		name:    "Connect",
 		timeout: p.cfg.ConnectTimeout,
+		strays:  true,
 		run: func(dialCtx context.Context) (err error) {
+			if p.closed() {
+				return ErrClosed // before the goroutine came to run
+			}
 			if t := p.cfg.Trace; t != nil && t.Connecting != nil {
 				p.guarded(func() { t.Connecting(dialCtx, ConnectingInfo{Pool: p.cfg.Name}) })
 			}

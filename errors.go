@@ -120,7 +120,7 @@ func (e *AcquireError) Error() string {
 	fmt.Fprintf(&b, "connpool %q: ", e.Pool)
 	switch e.Stage {
 	case StageConnect:
-		fmt.Fprintf(&b, "cannot connect: %s", redact.Error(e.LastConnect))
+		fmt.Fprintf(&b, "cannot connect: %s", redact.Error(e.Err))
 	case StageCheck:
 		fmt.Fprintf(&b, "no usable connection: %s", redact.Error(e.Err))
 	case StagePrepare:
@@ -176,12 +176,11 @@ func (s Stats) occupancy() string {
 
 // round keeps three or so figures: no more are of use in a message.
 func round(d time.Duration) time.Duration {
-	for unit := time.Hour; unit > time.Microsecond; unit /= 10 {
-		if d >= unit {
-			return d.Round(unit / 100)
-		}
+	unit := time.Second
+	for unit > time.Nanosecond && d < 100*unit {
+		unit /= 10
 	}
-	return d
+	return d.Round(unit)
 }
 
 var (
@@ -190,9 +189,12 @@ var (
 	errUnfinished = errors.New("connpool: the callback did not return")
 	// errTimedOut ends a wait that AcquireTimeout bounds.
 	errTimedOut = fmt.Errorf("connpool: AcquireTimeout passed: %w", context.DeadlineExceeded)
-	// errDown ends a wait, or an acquire before it, during an outage.
-	errDown = errors.New("connpool: the server cannot be reached")
 )
+
+// downError ends a wait during an outage.
+type downError struct{ error }
+
+func (e *downError) Unwrap() error { return e.error }
 
 // causedError is a context's error that matches its cause too.
 type causedError struct{ err, cause error }

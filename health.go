@@ -15,11 +15,11 @@ var errUnsureNow = errors.New("connpool: to be checked first")
 
 // alive asks Alive about a lease that has just been granted. On an error the
 // lease has been ended: its connection is destroyed, or, where only a round trip
-// can tell, idle and due for a check.
-func (p *Pool[T]) alive(lease Lease[T], w slot.Word) error {
+// can tell, idle and due for a check. proved says that ErrUnsure will do.
+func (p *Pool[T]) alive(lease Lease[T], proved bool) error {
 	err := p.askAlive(lease)
 	switch {
-	case err == nil || errors.Is(err, ErrUnsure) && w.Has(slot.Fresh):
+	case err == nil || proved && errors.Is(err, ErrUnsure):
 		return nil
 	case !errors.Is(err, ErrUnsure):
 	case p.cfg.Check == nil:
@@ -30,7 +30,7 @@ func (p *Pool[T]) alive(lease Lease[T], w slot.Word) error {
 	}
 	p.count.withdrawn.Add(1)
 	if lease.destroy(ClosedCheck, err) {
-		p.suspect()
+		p.suspect(p.now())
 	}
 	return err
 }
@@ -115,11 +115,12 @@ func (p *Pool[T]) check(s *seat[T], w slot.Word) {
 	}
 	p.coming.Add(1)
 	p.suspects.Add(suspects)
+	began := p.now()
 	p.roundTrip(s, "Check", p.cfg.Check, func(err error) {
 		p.coming.Add(-1)
 		p.suspects.Add(-suspects)
 		if err != nil && !p.closed() {
-			p.suspect()
+			p.suspect(began - 1) // what has been dialled meanwhile is not
 		}
 		p.proved(s, ClosedCheck, err)
 	})
@@ -133,6 +134,7 @@ func (p *Pool[T]) roundTrip(s *seat[T], name string, f func(context.Context, T) 
 	p.call(p.ctx, call{
 		name:    name,
 		timeout: p.cfg.CheckTimeout,
+		strays:  true,
 		run:     func(ctx context.Context) error { return f(ctx, conn) },
 		end:     end,
 		late:    func(error) { p.closeStray(conn) },
@@ -151,12 +153,14 @@ func (p *Pool[T]) proved(s *seat[T], reason CloseReason, err error) {
 	default:
 		p.shut(s, reason, err)
 	}
+	p.look() // one slot less is coming: there may be another to check
 }
 
-// suspect marks the connections that are idle or in use: one that was open at
-// the same time has been found dead, so they are checked before they are lent
-// again. Without a Check there is nothing to be done.
-func (p *Pool[T]) suspect() {
+// suspect marks the connections that are idle or in use and were last proved by
+// then: one that was open at the same time has been found dead, so they are
+// checked before they are lent again. Without a Check there is nothing to be
+// done.
+func (p *Pool[T]) suspect(then time.Duration) {
 	if p.cfg.Check == nil {
 		return
 	}
@@ -170,7 +174,7 @@ func (p *Pool[T]) suspect() {
 			default:
 				return
 			}
-			if w.Has(slot.Suspect) || s.word.CAS(w, w.With(slot.Suspect).Without(slot.Fresh)) {
+			if time.Duration(s.checked.Load()) > then || w.Has(slot.Suspect) || s.word.CAS(w, w.With(slot.Suspect).Without(slot.Fresh)) {
 				return
 			}
 		}

@@ -127,11 +127,20 @@ func (s *seat[T]) erase(was slot.Word) (held time.Duration) {
 	return held
 }
 
+// held returns how long a lease that has ended was held, or 0 where nobody has
+// to know.
 func (s *seat[T]) held(was slot.Word) time.Duration {
-	if !was.Has(slot.Recorded) {
-		return 0
+	p := s.pool
+	switch {
+	case was.Has(slot.Recorded):
+		return p.now() - time.Duration(s.since.Load())
+	case was.Has(slot.Leaked):
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		now := p.now()
+		return now - min(now, s.leasedSince(was))
 	}
-	return s.pool.now() - time.Duration(s.since.Load())
+	return 0
 }
 
 func (s *seat[T]) forget(was slot.Word) {

@@ -150,7 +150,7 @@ func (l Lease[T]) release(err error) {
 
 func (l Lease[T]) discard(cause error, bad bool) {
 	if l.destroy(ClosedDiscarded, cause) && bad && !isContextErr(cause) {
-		l.seat.pool.suspect()
+		l.seat.pool.suspect(l.seat.pool.now())
 	}
 }
 

@@ -29,6 +29,7 @@ type Pool[T any] struct {
 	gate   waitq.Gate
 	plain  bool // a release is a push: nothing else is configured to happen
 	idle   *idle.List
+	due    *idle.List // slots met in idle that have to be checked before they are lent
 	seats  seats[T]
 	cfg    Config[T]
 	epoch  time.Time     // times are durations since then
@@ -47,7 +48,8 @@ type Pool[T any] struct {
 	idleCount atomic.Int64 // slots pushed and not popped; kept only if counted
 	counted   bool         // MinIdle or MaxIdle needs idleCount
 
-	abandoned atomic.Int64
+	abandoned atomic.Int64 // callbacks that hang past their time-out
+	strays    atomic.Int64 // of those, the ones with a connection
 	tasks     atomic.Int64 // goroutines of the pool's that Shutdown waits for
 	count     counters
 	leakID    atomic.Uint64
@@ -103,7 +105,7 @@ func New[T any](cfg Config[T]) (*Pool[T], error) {
 	}
 	p := &Pool[T]{cfg: full, epoch: time.Now(), period: full.sweepPeriod(), drained: make(chan struct{})}
 	p.ctx, p.cancel = context.WithCancelCause(context.Background())
-	p.idle = idle.New(cells(full.MaxSize))
+	p.idle, p.due = idle.New(cells(full.MaxSize)), idle.New(0)
 	p.queue.Init(&p.gate, full.MaxWaiting)
 	p.counted = full.MinIdle > 0 || full.MaxIdle != 0
 	p.plain = full.Clean == nil && full.Reset == nil && !p.counted && !full.ReclaimLost && !full.Trace.follows()
@@ -163,7 +165,7 @@ func (p *Pool[T]) Acquire(ctx context.Context) (Lease[T], error) {
 // whoever comes next, if none is under way. A connection that is due for a Check
 // is checked in the background and skipped.
 func (p *Pool[T]) TryAcquire(ctx context.Context) (Lease[T], error) {
-	b := borrower[T]{pool: p, ctx: mustContext(ctx)}
+	b := borrower[T]{pool: p, ctx: mustContext(ctx), unproved: checkFirst}
 	b.capture()
 	for {
 		s, w, err := b.tryNext()

@@ -2,6 +2,7 @@ package connpool
 
 import (
 	"github.com/connpool/connpool/internal/callers"
+	"github.com/connpool/connpool/internal/idle"
 	"github.com/connpool/connpool/internal/slot"
 	"github.com/connpool/connpool/internal/waitq"
 )
@@ -16,16 +17,16 @@ const (
 	toCheck             // in state checking
 	toClose             // in state closing
 	passed              // it was not idle: the number was out of date
-	put                 // it must be checked first, and goes back
+	stale               // it must be checked first, and stays listed
 )
 
-// unproved says what to do with a slot that is due for a check.
+// unproved says what to do when there are only slots that are due for a check.
 type unproved int
 
 const (
-	checkFirst unproved = iota
-	putBack             // and count the list as empty
-	takeAsIs
+	takeAsIs unproved = iota
+	leaveThem
+	checkFirst
 )
 
 // serve brings together who waits and what is idle, head of the queue first,
@@ -45,7 +46,7 @@ func (p *Pool[T]) serve() {
 			// way as there are waiters.
 			unproved := checkFirst
 			if int64(p.queue.Len()) <= p.coming.Load() {
-				unproved = putBack
+				unproved = leaveThem
 			}
 			s, w, fate = p.take(nil, head.Tag.(*caller).stack, unproved)
 			return fate == taken
@@ -62,27 +63,47 @@ func (p *Pool[T]) serve() {
 	}
 }
 
-// take takes a slot from the idle list, or first if that is not nil, and makes
-// it the caller's by its word.
+// take takes an idle slot, or first if that is not nil, and makes it the
+// caller's by its word: a proved one if there is any, else one that is due for a
+// check, as how says.
+//
+// A due slot that is met on the way moves to a list of its own, so that each is
+// met once however many there are, and none hides a proved one. It is in neither
+// list for a moment: the caller must look at the gate afterwards, as after every
+// push.
 func (p *Pool[T]) take(first *seat[T], stack *callers.Stack, how unproved) (*seat[T], slot.Word, fate) {
 	for s := first; ; s = nil {
 		if s == nil {
-			n, ok := p.idle.Pop()
-			if !ok {
-				return nil, 0, none
+			if s = p.pop(p.idle); s == nil {
+				break
 			}
-			s = p.seats.at(n)
 		}
-		switch w, fate := s.claim(stack, how); fate {
+		switch w, fate := s.claim(stack, min(how, leaveThem)); fate {
 		case passed:
-		case put:
-			p.idle.Push(s.n)
-			return nil, 0, none
+		case stale:
+			p.due.Push(s.n)
 		default:
-			p.idled(-1)
 			return s, w, fate
 		}
 	}
+	for how != leaveThem {
+		s := p.pop(p.due)
+		if s == nil {
+			break
+		}
+		if w, fate := s.claim(stack, how); fate != passed {
+			return s, w, fate
+		}
+	}
+	return nil, 0, none
+}
+
+func (p *Pool[T]) pop(l *idle.List) *seat[T] {
+	n, ok := l.Pop()
+	if !ok {
+		return nil
+	}
+	return p.seats.at(n)
 }
 
 // claim decides by its word what becomes of a slot whose number the caller has
@@ -99,14 +120,17 @@ func (s *seat[T]) claim(stack *callers.Stack, how unproved) (slot.Word, fate) {
 		case w.State() != slot.Idle:
 		case w.Has(slot.Doomed) || w.Has(slot.Quiet) && s.pool.now() >= s.expiry():
 			next, fate = next.To(slot.Closing), toClose
-		case w.Has(slot.Unproved) && how == putBack:
-			return w, put
+		case w.Has(slot.Unproved) && how == leaveThem:
+			return w, stale
 		case w.Has(slot.Unproved) && how == checkFirst:
 			next, fate = next.To(slot.Checking), toCheck
 		default:
 			next, fate = s.lease(w, stack), taken
 		}
 		if s.word.CAS(w, next) {
+			if fate != passed {
+				s.pool.idled(-1)
+			}
 			if w.Has(slot.Quiet | slot.Due) {
 				s.pool.stir()
 			}

@@ -114,12 +114,16 @@ func (p *Pool[T]) newAcquireError(stage Stage, waited time.Duration, err error) 
 	e.Stats, e.Holders = p.failureSnapshot()
 	p.mu.Lock()
 	e.LastConnect = p.mu.pace.Failing()
-	exhausted := p.mu.open >= p.mu.limit && p.mu.connecting == 0
 	p.mu.Unlock()
-	if stage == StageWait && exhausted && isContextErr(err) {
-		e.Err = &exhaustedError{err}
-	}
 	return e
+}
+
+// exhausted reports whether those who wait do so because every connection that
+// may be open is in use.
+func (p *Pool[T]) exhausted() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.mu.open >= p.mu.limit && p.mu.connecting == 0 && !p.paused()
 }
 
 // exhaustedError is the error of a wait that ended while every connection was in

@@ -203,6 +203,8 @@ func (p *Pool[T]) judgeLeased(s *seat[T], w slot.Word, left time.Duration, moved
 	leaked := held >= p.cfg.LeakThreshold && !w.Has(slot.Leaked|slot.Kept)
 	if left <= 0 {
 		next = next.With(slot.Expired)
+	} else {
+		c.after(s.expiry(), c.now, p.period)
 	}
 	if moved {
 		c.next = min(c.next, c.now+p.period)

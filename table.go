@@ -65,7 +65,7 @@ func (t *seats[T]) at(n uint32) *seat[T] {
 	return &t.chunks[k][i-firstChunk<<k]
 }
 
-// growLocked makes room for number n, here and in the list of idle numbers.
+// growLocked makes room for number n, here and in the lists of idle numbers.
 func (t *seats[T]) growLocked(p *Pool[T], n uint32) {
 	i := n + firstChunk
 	k := bits.Len32(i) - bits.Len32(firstChunk)
@@ -77,5 +77,7 @@ func (t *seats[T]) growLocked(p *Pool[T], n uint32) {
 		chunk[j].pool, chunk[j].n = p, uint32(firstChunk<<k-firstChunk+j)
 	}
 	t.chunks[k] = chunk
-	p.idle.Grow(firstChunk<<(k+1) - firstChunk)
+	room := firstChunk<<(k+1) - firstChunk
+	p.idle.Grow(room)
+	p.due.Grow(room)
 }

@@ -43,6 +43,9 @@ func (c *Config[T]) validateCounts(fault func(string, ...any)) {
 		}
 	}
 	maxSize := cmp.Or(c.MaxSize, defaultMaxSize)
+	if maxSize < 0 {
+		return // nothing to compare with
+	}
 	if maxSize > LargestMaxSize {
 		fault("MaxSize is %d: use at most %d", maxSize, LargestMaxSize)
 	}

@@ -2,6 +2,9 @@ package pgtest
 
 import (
 	"context"
+	"os/exec"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -81,8 +84,23 @@ func TestAPausedServerCanBeTakenDown(t *testing.T) {
 			require.NoError(t, server.Pause())
 			require.NoError(t, takeDown(server))
 			requireDown(t, server)
+			inOrder := strings.Contains(server.Log(), "database system is shut down")
+			require.Equal(t, name != "Kill", inOrder, server.Log())
 		})
 	}
+}
+
+// A zombie counts as gone: nobody has reaped this one yet.
+func TestAwaitGoneWaitsForTheEndOfAProcess(t *testing.T) {
+	t.Parallel()
+	sleeper := exec.Command("sleep", "0.2")
+	require.NoError(t, sleeper.Start())
+	p, err := readProcess(strconv.Itoa(sleeper.Process.Pid))
+	require.NoError(t, err)
+	require.True(t, p.alive())
+	require.NoError(t, processes{p}.awaitGone())
+	require.False(t, p.alive())
+	require.NoError(t, sleeper.Wait())
 }
 
 func TestKillLeavesNoProcess(t *testing.T) {

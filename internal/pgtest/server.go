@@ -39,8 +39,10 @@ var (
 // Start starts a server and returns once it accepts connections. The caller
 // must Stop it.
 //
-// ctx bounds the start only, not the server's life. The first start on a
-// machine runs initdb, which adds about a second. Without server binaries the
+// ctx bounds the start only, not the server's life. A start takes some 80 ms
+// when the folder lies in memory (see baseFolders) and 400 ms on a slow disk;
+// Restart takes 25 ms. The first start on a machine runs initdb, which adds one
+// to three seconds. Without server binaries the
 // error matches ErrNotInstalled; on systems this package does not know,
 // errors.ErrUnsupported.
 func Start(ctx context.Context, options Options) (*Server, error) {

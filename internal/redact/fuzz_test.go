@@ -56,15 +56,16 @@ var dsns = []dsn{
 }
 
 // fits reports whether the secret can be told from its surroundings: of a
-// sensible length, free of what would end it, no name of a secret itself, and not
-// part of the text anyway. A mark at its end may be taken for the sentence's.
+// sensible length, free of what would end it, no name of a secret or part of the
+// mask itself, and not part of the text anyway. A mark at its end may be taken for
+// the sentence's.
 func (d dsn) fits(secret string) bool {
 	return len(secret) >= 4 && len(secret) <= 40 && !strings.ContainsAny(secret, d.never) &&
-		strings.TrimRightFunc(secret, punctuation) == secret && !names.MatchString(secret) &&
+		strings.TrimRightFunc(secret, punctuation) == secret && !ambiguous.MatchString(secret) &&
 		!strings.Contains(d.with(mask), secret)
 }
 
-var names = regexp.MustCompile(key + `|(?i:secret|token|api[_-]?key)=`)
+var ambiguous = regexp.MustCompile(key + `|(?i:secret|token|api[_-]?key)=|xxx`)
 
 func punctuation(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsNumber(r) }
 

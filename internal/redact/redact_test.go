@@ -36,6 +36,7 @@ func TestPasswordInURL(t *testing.T) {
 		"postgres://u:secret@h/db?password=geh@eim&sslmode=off":     "postgres://u:xxxxx@h/db?password=xxxxx&sslmode=off",
 		"postgres://u:%73ecret@h/db?sslpassword=geheim#top":         "postgres://u:xxxxx@h/db?sslpassword=xxxxx",
 		"https://h/x?db_password=secret":                            "https://h/x?db_password=xxxxx",
+		"https://h/x?form[password]=secret&page=2":                  "https://h/x?form[password]=xxxxx&page=2",
 		"https://h/x?access_token=secret&page=2":                    "https://h/x?access_token=xxxxx&page=2",
 		"cannot parse `postgres://u:se cret@h`: failed (bob@x.com)": "cannot parse `postgres://u:xxxxx@h`: failed (bob@x.com)",
 	})
@@ -150,6 +151,7 @@ func TestAuthorization(t *testing.T) {
 		`{"Authorization":"Bearer secret","x":1}`:                  `{"Authorization":"Bearer xxxxx","x":1}`,
 		"Authorization: Digest username=\"u\", r=\"secret\"\nHost": "Authorization: Digest xxxxx\nHost",
 		"AUTH secret":                        "AUTH xxxxx",
+		"AUTH not-a-word is-secret":          "AUTH xxxxx xxxxx",
 		"AUTH user secret":                   "AUTH xxxxx xxxxx",
 		"sent AUTH secret: WRONGPASS try it": "sent AUTH xxxxx: WRONGPASS try it",
 		"AUTH user sec:ret, then PING":       "AUTH xxxxx xxxxx, then PING",

@@ -45,6 +45,9 @@ const (
 	// does not matter: sslpassword, PGPASSWORD, db.password.
 	key = `(?i:password|passwd|pwd|passphrase)`
 
+	// queryKey is such a name in a URL's query, also as form[password].
+	queryKey = `[?&][^\s=&]*` + key + `\]?=`
+
 	// nameEnd is the quote that closes the name itself, in JSON, or in JSON that was
 	// quoted again.
 	nameEnd = `(?:\\*["'])?`
@@ -53,11 +56,11 @@ const (
 	// and one mark of the sentence or list around it.
 	end = "[\"'`]?[:,;)\\]}]?(?:\\s|$)"
 
-	// quoted is a value in quotes. A quote closes it only where no letter or
-	// second quote follows: that finds the real end of 'it''s', and of 'it\'s'
-	// when somebody has escaped the backslash once more. In {braces} is
-	// how ODBC quotes, where }} is one } of the value. Of what is
-	// never closed, all that follows is secret.
+	// quoted is a value in quotes. A quote closes it only where no letter or second
+	// quote follows: that finds the real end of 'it''s', and of 'it\'s' when
+	// somebody has escaped the backslash once more. {Braces} are how ODBC quotes,
+	// where }} is one } of the value. Of what is never closed, all that follows is
+	// secret.
 	quoted = `(?:` +
 		`\\+"(?s:(.+?))\\+"` + // escaped as a whole: "... password=\"secret\" ..."
 		`|"(?s:((?:\\.|[^\\])*?))"(?:[^\w"]|$)` +
@@ -78,7 +81,7 @@ const (
 //
 //	?password=secret&sslmode=disable
 //	&sslpassword=secret
-const parameter = `[?&][\w.-]*` + key + `=(?:&|([^&\s]+?)(?:&|` + end + `))`
+const parameter = queryKey + `(?:&|([^&\s]+?)(?:&|` + end + `))`
 
 // quotedValue is a password in quotes, after its name and '=' or ':' or nothing:
 //
@@ -96,7 +99,7 @@ const quotedValue = key + nameEnd + `(?:\s*[=:]\s*|\s+)` + quoted
 //	Server=h;Pwd=secret;User Id=u
 //	host=h password=secret user=u
 //	PASSWORD = secret
-const plainValue = `[?&][\w.-]*` + key + `=` +
+const plainValue = queryKey +
 	`|` + key + nameEnd + `\s*=\s*\\+"` + mask +
 	`|;[\w .-]*` + key + `\s*=\s*([^\s"'{].*?);\s*\w[\w .-]*=` +
 	`|` + key + nameEnd + `\s*=\s*([^\s"'{]\S*?)(?:;\s*[\w.-]+=|` + end + `)`
@@ -188,15 +191,17 @@ const authorization = `(?im:authorization["']?\s*[:=]\s*[\["']*` +
 //	hello 3 auth user secret
 //	AUTH PLAIN c2VjcmV0
 //	"AUTH" "user" "secret"
-const authCommand = auth + `[ \t]+(?:` + mask + "[:,;\"'`)\\]}]*" + `(?:\s|$)|<\w+>|` + aboutAuth + `\b)` +
+const authCommand = auth + `[ \t]+(?:` + mask + "[:,;\"'`)\\]}]*" + `(?:\s|$)|` + aboutAuth + `(?:[\s:,.;]|$))` +
 	`|` + auth + `[ \t]+` + argument + `(?:[ \t]+` + argument + `)?` +
 	`|["'](?i:auth)["'],?[ \t]*` + quotedArgument + `(?:,?[ \t]*` + quotedArgument + `)?`
 
+// Pieces of authCommand.
 const (
 	// auth is the command where it is one: in lower case the word is prose.
 	auth = `(?:\bAUTH|\[auth|\b(?i:hello [23] auth))`
 
-	aboutAuth = `(?:failed|failure|error|required|denied|command|called|method|mechanism|is|was|not)`
+	// aboutAuth is what follows the word where it is spoken of.
+	aboutAuth = `(?:<\w+>|failed|failure|error|required|denied|command|called|method|mechanism|is|was|not)`
 
 	// argument is a word less the marks behind it.
 	argument       = "(\\S*[^\\s:,;\"'`)\\]}])"

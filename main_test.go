@@ -1,0 +1,10 @@
+package connpool
+
+import (
+	"testing"
+
+	"go.uber.org/goleak"
+)
+
+// A pool that has been shut down leaves no goroutine behind, in no test.
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
