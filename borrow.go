@@ -119,6 +119,7 @@ func (b *borrower[T]) tryNext() (*seat[T], slot.Word, error) {
 // then looks at the gate. Whichever comes second sees the other.
 func (b *borrower[T]) wait() (*seat[T], slot.Word, error) {
 	p := b.pool
+	again := b.caller != nil
 	c := b.place()
 	switch p.queue.Join(&c.Waiter) {
 	case waitq.Refused:
@@ -126,6 +127,9 @@ func (b *borrower[T]) wait() (*seat[T], slot.Word, error) {
 	case waitq.Full:
 		p.count.queueFull.Add(1)
 		return nil, 0, b.fail(StageWait, ErrQueueFull)
+	}
+	if !again {
+		p.count.waits.Add(1)
 	}
 	p.serve()
 	if c.Limited {
@@ -170,7 +174,6 @@ func (b *borrower[T]) place() *caller {
 	}
 	p := b.pool
 	p.feelPressure()
-	p.count.waits.Add(1)
 	if b.stack == nil && p.cfg.LeakStacks != StacksNever {
 		b.stack = callers.Capture(1)
 	}

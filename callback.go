@@ -119,12 +119,15 @@ func (p *Pool[T]) event(tell func()) {
 // panic would end the process. There is nobody left to tell but the counter: the
 // logger itself may be what panics.
 func (p *Pool[T]) guarded(tell func()) {
+	returned := false
 	defer func() {
-		if recover() != nil {
+		if !returned {
+			_ = recover()
 			p.count.panics.Add(1)
 		}
 	}()
 	tell()
+	returned = true
 }
 
 func (p *Pool[T]) warn(message string, args ...any) { p.log(slog.LevelWarn, message, args...) }

@@ -26,8 +26,8 @@ import (
 // costs the one connection they were about, never its slot. Connect, Check,
 // Reset, Close, OnLeak and the Sizer run on goroutines of the pool, outside
 // every lock, and one that overstays its time-out is abandoned: the pool goes on
-// without it. Alive, Clean, Prepare, IsBad and Trace run inline in the caller's
-// goroutine and must not block.
+// without it. Alive, Clean, Prepare and IsBad run inline in the caller's
+// goroutine and must not block; so do those of Trace that tell of a lease.
 type Config[T any] struct {
 	// Name labels the pool in errors, logs, metrics and profiles. Default
 	// "connpool-1", numbered within the process.
@@ -65,7 +65,7 @@ type Config[T any] struct {
 
 	// Prepare readies a connection for one borrower, inline and with the
 	// borrower's context, on every hand-out. An error destroys the connection:
-	// ErrBadConn makes the borrower try another (at most one more than are open),
+	// ErrBadConn makes the borrower try another (one more than may be open at most),
 	// any other error is returned to the borrower. Default: none.
 	Prepare func(ctx context.Context, conn T) error
 
@@ -173,15 +173,17 @@ type Config[T any] struct {
 	// taken from it is in use: keep the Lease.
 	ReclaimLost bool
 
-	// Sizer moves the working limit between max(1, MinSize) and MaxSize. Default
-	// none: the limit is MaxSize.
+	// Sizer moves the working limit between max(1, MinSize) and MaxSize, from which
+	// it starts. Default none: the limit is MaxSize.
 	Sizer Sizer
 
 	// SizeInterval is the Sizer's first window, and its window whenever it names
 	// none. Default 5 s.
 	SizeInterval time.Duration
 
-	// Logger receives warnings and the begin and end of outages. Default
+	// Logger receives, as warnings, failed dials, the begin of outages, suspected
+	// leaks and panics of callbacks; as information the end of outages and what the
+	// Sizer does; and for debugging the failed dials of an outage. Default
 	// slog.Default().
 	Logger *slog.Logger
 

@@ -170,11 +170,13 @@ func (p *Pool[T]) dial(ctx context.Context, s *seat[T], started time.Duration) {
 			return err
 		},
 		end: func(err error) {
-			if err == nil {
-				p.dialled(s, conn, started)
-			} else {
-				p.dialFailed(s, started, err)
-			}
+			defer func() { // even if the trace calls Goexit
+				if err == nil {
+					p.dialled(s, conn, started)
+				} else {
+					p.dialFailed(s, started, err)
+				}
+			}()
 			if t := p.cfg.Trace; t != nil && t.Connected != nil {
 				p.guarded(func() {
 					t.Connected(ctx, ConnectedInfo{Pool: p.cfg.Name, Took: p.now() - started, Err: err})

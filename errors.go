@@ -14,7 +14,8 @@ import (
 var (
 	// ErrClosed: the pool is closed.
 	ErrClosed = errors.New("connpool: pool is closed")
-	// ErrExhausted: every connection that may be open is in use.
+	// ErrExhausted: every connection that may be open is in use (or being checked,
+	// reset or closed).
 	ErrExhausted = errors.New("connpool: every connection is in use")
 	// ErrQueueFull: MaxWaiting callers wait already.
 	ErrQueueFull = errors.New("connpool: too many callers are waiting")
@@ -67,7 +68,7 @@ type Stage int
 const (
 	StageWait    Stage = iota // waiting for a connection
 	StageConnect              // the server cannot be reached
-	StageCheck                // every connection tried failed its Alive
+	StageCheck                // one connection after the other was found bad
 	StagePrepare              // Prepare failed
 )
 

@@ -13,28 +13,76 @@ import (
 )
 
 func TestFault04_ReleaseVersusEnqueue(t *testing.T) {
-	// No bubble: real goroutines race for one connection, so that each acquire is
-	// decided between "nothing idle" and "join". One lost wake-up ends in the
-	// queue's time-out.
-	p, _ := newPool(t, func(c *Config[*fakeConn]) { c.MaxSize, c.AcquireTimeout = 1, time.Minute })
-	rounds := 200_000
-	if testing.Short() {
-		rounds = 20_000
-	}
-	var wg sync.WaitGroup
-	for range 2 {
-		wg.Go(func() {
-			for range rounds {
-				lease, err := p.Acquire(context.Background())
-				if err != nil {
-					t.Error(err)
-					return
-				}
-				lease.Release()
+	// No bubble: in each round one real goroutine releases the only connection
+	// while another asks for it, a little earlier or later each time, so that the
+	// one is anywhere between "nothing idle" and "join" while the other is anywhere
+	// between "push" and "look". Nobody else comes by and wakes a sleeper by
+	// accident; one that was overlooked ends in the queue's time-out.
+	p, _ := newPool(t, func(c *Config[*fakeConn]) {
+		c.MaxSize, c.AcquireTimeout, c.LeakStacks = 1, 20*time.Second, StacksNever
+		c.LeakThreshold, c.IdleTimeout, c.MaxLifetime = -1, -1, -1
+	})
+	require.Equal(t, time.Minute, p.period, "the sweep must not come by either")
+	lease := acquire(t, p)
+	lease.Release()
+	lease = acquire(t, p)
+
+	// More threads than processors: the kernel stops them anywhere, also between
+	// two instructions of a release.
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(4 * runtime.NumCPU()))
+	var over atomic.Bool
+	for range 2 * runtime.NumCPU() {
+		go func() {
+			for !over.Load() {
 			}
-		})
+		}()
 	}
+	defer over.Store(true)
+
+	var round atomic.Int64 // even: the acquirer is at work, odd: both start
+	rounds := int64(rounds(300_000))
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for i := int64(1); i < 2*rounds; i += 2 {
+			await(&round, i)
+			spin(int(i / 2 % 61))
+			lease.Release()
+			await(&round, i+1)
+		}
+	})
+	wg.Go(func() {
+		for i := int64(1); i < 2*rounds; i += 2 {
+			round.Store(i)
+			spin(int(i / 2 % 67))
+			next, err := p.Acquire(context.Background())
+			if err != nil {
+				t.Error(err)
+				round.Store(2 * rounds)
+				return
+			}
+			lease = next
+			round.Store(i + 1)
+		}
+	})
 	wg.Wait()
+	lease.Release()
+}
+
+// await waits, busily, until the round has come.
+func await(round *atomic.Int64, i int64) {
+	for n := 0; round.Load() < i; n++ {
+		if n%100 == 99 {
+			runtime.Gosched()
+		}
+	}
+}
+
+var spun atomic.Int64
+
+func spin(n int) {
+	for range n {
+		spun.Load()
+	}
 }
 
 func TestFault05_ACancelAndAReleaseAtOnceKeepTheCapacity(t *testing.T) {

@@ -29,7 +29,7 @@ func (p *Pool[T]) alive(lease Lease[T], proved bool) error {
 		return errUnsureNow
 	}
 	p.count.withdrawn.Add(1)
-	if lease.destroy(ClosedCheck, err) {
+	if _, ok := lease.destroy(ClosedCheck, err); ok {
 		p.suspect(p.now())
 	}
 	return err
@@ -102,8 +102,8 @@ func (p *Pool[T]) clean(s *seat[T]) bool {
 func (p *Pool[T]) reset(s *seat[T]) {
 	p.coming.Add(1)
 	p.roundTrip(s, "Reset", p.cfg.Reset, func(err error) {
-		p.coming.Add(-1)
 		p.proved(s, ClosedClean, err)
+		p.arrived(0)
 	})
 }
 
@@ -117,12 +117,11 @@ func (p *Pool[T]) check(s *seat[T], w slot.Word) {
 	p.suspects.Add(suspects)
 	began := p.now()
 	p.roundTrip(s, "Check", p.cfg.Check, func(err error) {
-		p.coming.Add(-1)
-		p.suspects.Add(-suspects)
 		if err != nil && !p.closed() {
 			p.suspect(began - 1) // what has been dialled meanwhile is not
 		}
 		p.proved(s, ClosedCheck, err)
+		p.arrived(suspects)
 	})
 }
 
@@ -153,7 +152,15 @@ func (p *Pool[T]) proved(s *seat[T], reason CloseReason, err error) {
 	default:
 		p.shut(s, reason, err)
 	}
-	p.look() // one slot less is coming: there may be another to check
+}
+
+// arrived counts one slot less on its way, which counts until somebody could
+// have got it, lest the dial rule dials once more for a waiter that is about to
+// be served. There may be another to check, or to dial.
+func (p *Pool[T]) arrived(suspects int64) {
+	p.coming.Add(-1)
+	p.suspects.Add(-suspects)
+	p.look()
 }
 
 // suspect marks the connections that are idle or in use and were last proved by

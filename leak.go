@@ -57,7 +57,19 @@ func (l Leak) String() string {
 // empty Caller. It looks at every slot and resolves every captured stack: tens of
 // microseconds for a pool of usual size.
 func (p *Pool[T]) Holders() []Holder {
-	sites := callers.Group(p.held())
+	held, kept := p.held()
+	return bySite(append(held, kept...))
+}
+
+// suspectsFirst returns the holders as a failed acquire names them: those who mean to
+// keep their leases for long come last.
+func (p *Pool[T]) suspectsFirst() []Holder {
+	held, kept := p.held()
+	return append(bySite(held), bySite(kept)...)
+}
+
+func bySite(held []callers.Held) []Holder {
+	sites := callers.Group(held)
 	holders := make([]Holder, len(sites))
 	for i, site := range sites {
 		holders[i] = Holder(site)
@@ -65,7 +77,8 @@ func (p *Pool[T]) Holders() []Holder {
 	return holders
 }
 
-func (p *Pool[T]) held() (held []callers.Held) {
+// held returns the leases that last now, those marked by KeepLong apart.
+func (p *Pool[T]) held() (held, kept []callers.Held) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := p.now()
@@ -78,11 +91,16 @@ func (p *Pool[T]) held() (held []callers.Held) {
 		if since == off {
 			since = now
 		}
-		if s.word.Load().Same(w) { // else it has ended, and another may have begun
-			held = append(held, callers.Held{Stack: stack, Held: now - since})
+		lease := callers.Held{Stack: stack, Held: now - since}
+		switch now := s.word.Load(); {
+		case !now.Same(w): // it has ended, and another may have begun
+		case now.Has(slot.Kept):
+			kept = append(kept, lease)
+		default:
+			held = append(held, lease)
 		}
 	})
-	return held
+	return held, kept
 }
 
 // leasedSince returns when the lease that the word tells of began, or where that

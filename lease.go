@@ -2,6 +2,7 @@ package connpool
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/connpool/connpool/internal/slot"
 )
@@ -149,22 +150,27 @@ func (l Lease[T]) release(err error) {
 }
 
 func (l Lease[T]) discard(cause error, bad bool) {
-	if l.destroy(ClosedDiscarded, cause) && bad && !isContextErr(cause) {
-		l.seat.pool.suspect(l.seat.pool.now())
+	p := l.seat.pool
+	held, ok := l.destroy(ClosedDiscarded, cause)
+	if !ok {
+		return
+	}
+	defer p.traceReleased(held, cause)
+	if bad && !isContextErr(cause) {
+		p.suspect(p.now())
 	}
 }
 
 // destroy ends the lease and closes its connection, and reports whether it was
 // this call that ended it.
-func (l Lease[T]) destroy(reason CloseReason, cause error) bool {
+func (l Lease[T]) destroy(reason CloseReason, cause error) (held time.Duration, ok bool) {
 	was, ok := l.end(slot.Closing)
 	if !ok {
-		return false
+		return 0, false
 	}
-	p := l.seat.pool
-	defer p.traceReleased(l.seat.erase(was), cause)
-	p.shut(l.seat, reason, cause)
-	return true
+	held = l.seat.erase(was)
+	l.seat.pool.shut(l.seat, reason, cause)
+	return held, true
 }
 
 // isBad asks IsBad.

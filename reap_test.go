@@ -225,6 +225,29 @@ func TestACancelledQueryMakesNobodySuspect(t *testing.T) {
 	})
 }
 
+func TestAFailedCheckIsFollowedByTheNext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		closing := make(chan struct{})
+		p, _ := newPool(t, func(c *Config[*fakeConn]) {
+			c.MaxSize = 2
+			var checks atomic.Int64
+			c.Check = func(context.Context, *fakeConn) error {
+				if checks.Add(1) == 1 {
+					return ErrBadConn
+				}
+				return nil
+			}
+			shut := c.Close
+			c.Close = func(ctx context.Context, conn *fakeConn) error { <-closing; return shut(ctx, conn) }
+		})
+		release(acquireN(t, p, 2)...)
+		pass(2 * time.Second)
+		waiter := begin(t.Context(), p)
+		waiter.get(t).Release() // though the first one's slot is not empty yet
+		close(closing)
+	})
+}
+
 func TestASlowCheckOfASuspectDoesNotKeepABorrowerFromDialling(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, _ := newPool(t, func(c *Config[*fakeConn]) {

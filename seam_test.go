@@ -3,7 +3,9 @@ package connpool
 import (
 	"context"
 	"errors"
+	"runtime"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -72,6 +74,12 @@ func only(size int) func(*Config[*fakeConn]) {
 	return func(c *Config[*fakeConn]) { c.MaxSize = size }
 }
 
+// plain makes a pool whose leases take the common path, which captured stacks
+// would keep them from.
+func plain(size int) func(*Config[*fakeConn]) {
+	return func(c *Config[*fakeConn]) { c.MaxSize, c.LeakStacks = size, StacksNever }
+}
+
 // requireFull checks that every slot can be lent, and no more than that.
 func requireFull(t *testing.T, p *Pool[*fakeConn], size int) {
 	t.Helper()
@@ -87,22 +95,25 @@ func requireFull(t *testing.T, p *Pool[*fakeConn], size int) {
 
 func TestSeam01_AConnectionReturnedBeforeTheJoinIsSeenAfterIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p, _ := newPool(t, only(1))
+		p, _ := newPool(t, plain(1))
 		held := acquire(t, p)
 		b := borrower[*fakeConn]{pool: p, ctx: t.Context()}
 		_, _, fate := p.take(nil, nil, checkFirst)
 		require.Equal(t, none, fate)
 		held.Release() // pushes, and sees nobody waiting
 
+		began := time.Now()
 		s, w, err := b.wait() // joins, and must look again
 		require.NoError(t, err)
+		require.Zero(t, time.Since(began), "it was the sweep that found the sleeper")
 		Lease[*fakeConn]{seat: s, word: w.Lease()}.Release()
 	})
 }
 
 func TestSeam01_AReleaseServesWhoHasJoined(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p, _ := newPool(t, only(1))
+		p, _ := newPool(t, plain(1))
+		acquire(t, p).Release() // the first lease of a connection has marks of its own
 		held := acquire(t, p)
 		waiter := begin(t.Context(), p)
 		require.False(t, waiter.isDone())
@@ -374,9 +385,59 @@ func TestSeam14_OneOfManyEndsOfALeaseWins(t *testing.T) {
 	}
 }
 
+func TestSeam14_OneOfTwoEndsAtTheSameInstantWins(t *testing.T) {
+	p, _ := newPool(t, only(1))
+	lease := acquire(t, p)
+	var won atomic.Int64
+	duel(t, rounds(100_000), func() {
+		if _, ok := lease.tryEnd(slot.Resetting); ok {
+			won.Add(1)
+		}
+	}, func() {
+		if won.Swap(0) != 1 {
+			t.Error("a lease was ended twice, or not at all")
+		}
+		p.publish(lease.seat, 0)
+		lease = acquire(t, p)
+	})
+	lease.Release()
+}
+
+// duel has two goroutines run act at the same instant, again and again, and after
+// each round after. There are more threads than processors, so that the kernel
+// stops a thread anywhere, also between two instructions of act.
+func duel(t *testing.T, rounds int, act, after func()) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(4 * runtime.NumCPU()))
+	var over atomic.Bool
+	defer over.Store(true)
+	for range 2 * runtime.NumCPU() {
+		go func() {
+			for !over.Load() {
+			}
+		}()
+	}
+	var round, done atomic.Int64
+	var wg sync.WaitGroup
+	for range 2 {
+		wg.Go(func() {
+			for i := range int64(rounds) {
+				await(&round, i+1)
+				act()
+				done.Add(1)
+			}
+		})
+	}
+	for i := range int64(rounds) {
+		round.Store(i + 1)
+		await(&done, 2*(i+1))
+		after()
+	}
+	wg.Wait()
+}
+
 func TestSeam15_AShrinkIsPaidByReleasesAndAGrowthServesThoseWhoWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p, _ := newPool(t, only(8))
+		p, f := newPool(t, only(8))
 		leases := acquireN(t, p, 8)
 		require.NoError(t, p.Resize(3))
 		require.Equal(t, 8, p.Stats().Size)
@@ -386,7 +447,7 @@ func TestSeam15_AShrinkIsPaidByReleasesAndAGrowthServesThoseWhoWait(t *testing.T
 		waiters := beginN(t.Context(), p, 4)
 		release(leases[5:]...)
 		synctest.Wait()
-		require.Equal(t, 3, p.Stats().Size, "the rest keep their connections")
+		require.EqualValues(t, 5, f.closes.Load(), "the rest keep their connections")
 		require.False(t, waiters[3].isDone())
 		require.NoError(t, p.Resize(4))
 		for _, a := range waiters {

@@ -103,7 +103,7 @@ func (p *Pool[T]) failureSnapshot() (Stats, []Holder) {
 	s.Lock()
 	defer s.Unlock()
 	if now := p.now(); !s.taken || now-s.at >= snapshotAge {
-		s.taken, s.at, s.stats, s.holders = true, now, p.Stats(), p.Holders()
+		s.taken, s.at, s.stats, s.holders = true, now, p.Stats(), p.suspectsFirst()
 	}
 	return s.stats, s.holders
 }

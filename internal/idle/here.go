@@ -4,12 +4,13 @@ import "unsafe"
 
 // here returns a number that tends to differ between goroutines that run at the
 // same time and to stay the same for one goroutine: a hash of where its stack
-// lies. It only picks the cell to try first; any answer is right. Go has no
-// cheaper name for "this goroutine": a random number costs more and sends every
-// borrower to every cell.
-func here() uint {
+// lies, and of a salt. It only picks the cell to try first; any answer is right.
+// Go has no cheaper name for "this goroutine": a random number costs more and
+// sends every borrower to every cell.
+func here(salt uint32) uint32 {
 	var local byte
 	const stackAlign = 11 // stacks are at least 2 KiB, and aligned to it
-	h := uint32(uintptr(unsafe.Pointer(&local))>>stackAlign) * 0x9E3779B1
-	return uint(h >> 16)
+	const golden = 0x9E3779B1
+	h := (uint32(uintptr(unsafe.Pointer(&local))>>stackAlign) + salt*golden) * golden
+	return h ^ h>>16
 }

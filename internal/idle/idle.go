@@ -16,7 +16,11 @@ import (
 // is in the list twice.
 type List struct {
 	cells []cell
-	_     [64]byte
+	salt  atomic.Uint32 // mixed into who goes to which cell; see missed
+	_     [128]byte
+
+	misses atomic.Uint32
+	_      [128]byte
 
 	// head is the stack's top: its number plus one in the lower half (0: empty)
 	// and a tag in the upper half that changes with every change, so that a
@@ -68,10 +72,10 @@ func (l *List) link(n uint32) *atomic.Uint32 {
 // Push puts a number into the list.
 func (l *List) Push(n uint32) {
 	if len(l.cells) > 0 {
-		h := here() % uint(len(l.cells))
-		if c := &l.cells[h]; c.n.Load() == 0 && c.n.CompareAndSwap(0, n+1) {
+		if c := l.cell(); c.n.Load() == 0 && c.n.CompareAndSwap(0, n+1) {
 			return
 		}
+		l.missed()
 	}
 	l.pushStack(n)
 }
@@ -82,14 +86,28 @@ func (l *List) Push(n uint32) {
 // sure to see it.
 func (l *List) Pop() (n uint32, ok bool) {
 	if len(l.cells) > 0 {
-		h := here() % uint(len(l.cells))
-		if c := &l.cells[h]; true {
-			if v := c.n.Load(); v != 0 && c.n.CompareAndSwap(v, 0) {
-				return v - 1, true
-			}
+		c := l.cell()
+		if v := c.n.Load(); v != 0 && c.n.CompareAndSwap(v, 0) {
+			return v - 1, true
 		}
 	}
 	return l.popSlow()
+}
+
+// cell returns the cell that the calling goroutine tries first.
+func (l *List) cell() *cell {
+	return &l.cells[here(l.salt.Load())%uint32(len(l.cells))]
+}
+
+// missed counts pushes that found their cell taken. Two goroutines that run at
+// the same time and share a cell would go on missing, so now and then everybody
+// is dealt another cell: with two processors and two cells, parallel borrowing
+// costs 40 ns while they share one, and 14 ns once they do not.
+func (l *List) missed() {
+	const often = 64
+	if l.misses.Add(1)%often == 0 {
+		l.salt.Add(1)
+	}
 }
 
 func (l *List) popSlow() (n uint32, ok bool) {

@@ -108,15 +108,14 @@ func TestAStaleLeaseNeverMovesTheSlotAgain(t *testing.T) {
 	}
 }
 
-// Two markers and one who opens, lends, ends and closes. A marker sets its flag
-// only when it finds it cleared, and only the lender clears it, counting: so each
-// flag that was set must be counted once.
+// Two markers, one who changes its mind, and one who opens, lends, ends and
+// closes. A marker sets its flag only when it finds it cleared, and only the
+// lender clears it, counting: so each flag that was set must be counted once.
 func TestNoMarkIsLostAndNoneReachesAnEmptySlot(t *testing.T) {
 	const marks = 5000
 	c := cell(At(lastTurn - 99))
 	set := map[Word]*atomic.Int64{Retired: {}, Shut: {}}
 	var over atomic.Bool
-	defer over.Store(true)
 	var markers sync.WaitGroup
 	for flag, n := range set {
 		markers.Go(func() {
@@ -132,7 +131,18 @@ func TestNoMarkIsLostAndNoneReachesAnEmptySlot(t *testing.T) {
 	go func() {
 		defer close(done)
 		markers.Wait()
+		over.Store(true)
 	}()
+	var wavering sync.WaitGroup
+	defer wavering.Wait()
+	defer over.Store(true)
+	wavering.Go(func() {
+		for !over.Load() {
+			c.Mark(Surplus)
+			c.Unmark(Surplus)
+			runtime.Gosched()
+		}
+	})
 
 	seen := map[Word]int64{}
 	for finished := false; !finished; {
@@ -163,8 +173,6 @@ func live(t *testing.T, c *Cell, count func(Word)) {
 	require.True(t, c.CAS(empty, empty.Open()), "an empty slot is nobody's but the opener's")
 	move(c, func(w Word) Word { return w.To(Idle).With(Listed) })
 	for range 8 {
-		c.Mark(Surplus)
-		c.Unmark(Surplus)
 		count(move(c, func(w Word) Word { return w.Without(Retired | Shut) }))
 		idle := c.Load()
 		if !idle.Plain() || !c.CAS(idle, idle.Lend()) {

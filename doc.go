@@ -1,0 +1,107 @@
+// Package connpool is a pool of connections, or of anything else that is dear to
+// open: generic, in-process, bounded and fair.
+//
+//	pool, err := connpool.New(connpool.Config[net.Conn]{
+//		Connect: func(ctx context.Context) (net.Conn, error) { return dialer.DialContext(ctx, "tcp", addr) },
+//		MaxSize: 16,
+//	})
+//	defer pool.Close()
+//
+//	lease, err := pool.Acquire(ctx)
+//	if err != nil {
+//		return err
+//	}
+//	defer lease.Release()
+//	use(lease.Conn())
+//
+// # What it promises
+//
+//   - Never more than MaxSize connections, those being opened, checked and closed
+//     included.
+//   - Callers that wait are served in the order they came, and each returned or
+//     new connection goes to the first of them. Nothing is polled.
+//   - A lease ends once. Ending it again, or using it afterwards, cannot touch the
+//     next user's connection, and a lease that is dropped can be found.
+//   - A callback that panics, hangs or calls runtime.Goexit costs the connection
+//     that it was about, and never a slot.
+//   - A dial outlives the caller that asked for it. A cold pool opens a few at a
+//     time, and a dead server gets one prober.
+//   - A connection is checked before it is lent, given a Check, if it has been idle
+//     for a while, if another one has been found dead, or if the machine has been
+//     seen to stand still.
+//   - An error says who holds what, or why the server cannot be reached, and a
+//     full pool, a closed one and a dead server are told apart.
+//   - An acquire and release that find an idle connection take no lock, read no
+//     clock and allocate nothing, unless MinIdle, Trace or captured stacks ask for
+//     it; a pool at rest wakes nothing.
+//
+// What a lease protects goes through Lease.Conn. A connection that is saved in a
+// variable and used after the lease has ended is beyond any pool. A Hijack or an
+// abandoned callback may leave a connection open that the pool no longer counts.
+//
+// # Inside
+//
+// A connection sits in a slot, and a slot is a number. One word a slot decides
+// everything (internal/slot): its turn, its state, and flags. Who wants to lend,
+// check, or close a slot must win the compare-and-swap on its word.
+//
+//	          dial           published
+//	empty ---------> opening ----------> idle <--------------+
+//	  ^                 |               /  |  \              |
+//	  | failed          |        lent  /   |   \ due         | proved
+//	  +-----------------+             v    |    v            |
+//	  |                 |         leased   |   checking -----+
+//	  | closed          | marked      |    |      |          |
+//	  |                 v             |    v      | failed   |
+//	  +-------------- closing <-------+----+------+          |
+//	                    ^             | ended                |
+//	                    | not clean   v                      |
+//	                    +--------- resetting ----------------+
+//
+// Lists of numbers only hint where to look. The idle list (internal/idle) is a
+// lock-free stack with a few cells in front. A slot that is found there and has
+// to be checked first moves to a second list, due, so that it hides no other. A
+// slot may be claimed where it lies: who pops its number finds out from the
+// word.
+//
+// Rare conditions mark words. Close, Retire, Resize and the sweep set a flag in
+// every word that is not empty, whatever the slot is doing; the plain
+// compare-and-swap of a release or of a dial that ends then fails and looks.
+// Nothing is tested first and published afterwards.
+//
+// The gate is one word, mostly read, that says whether anything is out of the
+// ordinary: the pool is closed or paused, somebody waits, stacks are wanted.
+// Acquire loads it before it pops; Release loads it after it has pushed.
+//
+// Those who wait stand in one queue (internal/waitq), and one function, serve,
+// brings them together with what is idle. What is not idle may be dialled: one
+// function, grow, is the dial rule, and internal/pace says how fast.
+//
+// The common path writes down neither time nor counts. A sweep looks at every
+// slot now and then, and what has not moved since the last time has been idle, or
+// leased, all the while. Leases are counted by the turns of the words.
+//
+// The design departs in three places from what such pools usually do, and from
+// its own first draft. Slots that are closed where they lie are opened again where
+// they lie, with their number still listed, so no list is ever searched. Slots
+// due for a check have a list of their own, because one due slot on top of the
+// stack hid a good one below. And a dial's result is published as idle and then
+// served like any other, not handed to a waiter directly: one way in is easier to
+// get right than two.
+//
+// # Concurrency
+//
+// All methods of Pool, Lease and Budget may be called from any goroutine at any
+// time, from callbacks too. Two locks exist beside the words: the queue's, and
+// the pool's, which guards how many slots are open. No callback of the user's
+// runs under either.
+//
+// # Reading order
+//
+// pool.go and lease.go are the common path; borrow.go is an acquire beside it,
+// serve.go where waiting and releasing meet, dial.go how slots open, close.go how
+// they empty. health.go decides whether a slot is fit to be lent and sweep.go
+// what has become of the others. resize.go, warm.go, budget.go and autosize.go
+// move the limits; leak.go, stats.go, metrics.go and errors.go tell about it all;
+// sizing.go and sizer.go say how many there should be.
+package connpool

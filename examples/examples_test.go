@@ -1,0 +1,160 @@
+// Package examples runs the example programs from end to end.
+package examples
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// program is an example, how to have it finish soon, and what it must print.
+type program struct {
+	name string
+	args func(t *testing.T) []string
+	want []string
+}
+
+// A new example is a line here.
+var programs = []program{
+	{"quickstart", flags("-handshake=2ms", "-requests=300", "-budget=1s"), []string{
+		"A handshake of 2ms:",
+		"A handshake of 0s:",
+		"a connection a request",
+		"pooled",
+		"the pool is better by",
+		"0 time-outs, 0 leaks, 0 stale releases",
+	}},
+	{"netconn", flags("-before=200ms", "-down=100ms", "-after=200ms"), []string{
+		"server: going down",
+		"server: up again",
+		"requests answered",
+		"failed, under way when the server went down",
+		"failed otherwise",
+	}},
+	{"leak", leakFlags, []string{
+		"by main.service.streamEvents (service.go:",
+		"3 leases, longest held",
+		"suspected leak",
+		"no connection in",
+		"4 of 4 in use",
+		"main.service.handleReport (service.go:",
+		"go tool pprof -top",
+		"connpool profile: total 4",
+		"not shut down: context deadline exceeded",
+		"lost lease",
+		"The pool lends again",
+	}},
+	{"sizing", flags("-phase=400ms"), []string{
+		"DemandSize", "QueueSize", "DeadlockFloor", "FleetSize", "CoresSize",
+		"Recommend, for web work",
+		"Recommend, for batch work",
+		"Recommend, for real-time work",
+		"Recommend, for serverless work",
+		"Check: without Check and Alive",
+		"the limit shrinks to",
+		"Stats.Recommend",
+		"acquires in",
+	}},
+}
+
+func flags(args ...string) func(*testing.T) []string {
+	return func(*testing.T) []string { return args }
+}
+
+func leakFlags(t *testing.T) []string {
+	return []string{"-threshold=50ms", "-profile=" + filepath.Join(t.TempDir(), "connpool.pprof")}
+}
+
+func TestProgramsDoWhatTheySay(t *testing.T) {
+	for _, p := range programs {
+		t.Run(p.name, func(t *testing.T) {
+			cmd := command(t, build(t, p.name), p.args(t)...)
+			var out, complaints bytes.Buffer
+			cmd.Stdout, cmd.Stderr = &out, &complaints
+			require.NoError(t, cmd.Run(), "%s%s", &out, &complaints)
+			for _, want := range p.want {
+				require.Contains(t, printed(out.String()), want)
+			}
+			require.Empty(t, complaints.String())
+		})
+	}
+}
+
+// printed is what a program printed, with the line ends of this file.
+func printed(text string) string { return strings.ReplaceAll(text, "\r\n", "\n") }
+
+func TestTheLeakExampleWritesAProfileThatPprofReads(t *testing.T) {
+	args := leakFlags(t)
+	require.NoError(t, command(t, build(t, "leak"), args...).Run())
+	_, file, _ := strings.Cut(args[1], "=")
+	top, err := command(t, "go", "tool", "pprof", "-top", file).Output()
+	require.NoError(t, err)
+	require.Contains(t, string(top), "main.service.handleReport")
+}
+
+func TestCtrlCDrainsThePool(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("a process cannot be sent Ctrl-C here")
+	}
+	cmd := command(t, build(t, "quickstart"), "-handshake=1ms", "-requests=0", "-budget=500ms")
+	stdout, err := cmd.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	out := bufio.NewReader(stdout)
+	readUntil(t, out, "running with the pool")
+	require.NoError(t, cmd.Process.Signal(os.Interrupt))
+
+	rest, err := io.ReadAll(out)
+	require.NoError(t, err)
+	require.NoError(t, cmd.Wait())
+	require.Contains(t, string(rest), "Interrupted: draining the pool")
+	require.Contains(t, string(rest), "Drained: every lease has ended")
+}
+
+// readUntil reads lines until one contains text.
+func readUntil(t *testing.T, lines *bufio.Reader, text string) {
+	for {
+		line, err := lines.ReadString('\n')
+		require.NoError(t, err, "it never printed %q", text)
+		if strings.Contains(line, text) {
+			return
+		}
+	}
+}
+
+// build builds an example, with the race detector if this test has it.
+func build(t *testing.T, name string) (executable string) {
+	if testing.Short() {
+		t.Skip("building and running a program takes seconds")
+	}
+	executable = filepath.Join(t.TempDir(), name+exe)
+	args := append([]string{"build", "-o", executable}, raceFlags...)
+	out, err := command(t, "go", append(args, "./"+name)...).CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	return executable
+}
+
+// exe is how the name of an executable has to end.
+var exe = map[string]string{"windows": ".exe"}[runtime.GOOS]
+
+// command returns a command that is killed when the test has taken far too long.
+func command(t *testing.T, name string, args ...string) *exec.Cmd {
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	t.Cleanup(cancel)
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.WaitDelay = 10 * time.Second
+	return cmd
+}
