@@ -215,6 +215,10 @@ func (p *Pool[T]) expire() {
 func (b *borrower[T]) lend(s *seat[T], w slot.Word) (Lease[T], verdict, error) {
 	p := b.pool
 	lease := Lease[T]{seat: s, word: w.Lease()}
+	hooked := p.cfg.Alive != nil || p.cfg.Prepare != nil
+	if hooked {
+		p.count.withdrawn.Add(1) // it counts as an acquire once it has passed
+	}
 	if p.cfg.Alive != nil {
 		proved := w.Has(slot.Fresh) || b.unproved == takeAsIs
 		if err := p.alive(lease, proved); err != nil {
@@ -225,6 +229,9 @@ func (b *borrower[T]) lend(s *seat[T], w slot.Word) (Lease[T], verdict, error) {
 		if err := p.prepare(b.ctx, lease); err != nil {
 			return b.unprepared(err)
 		}
+	}
+	if hooked {
+		p.count.withdrawn.Add(^uint64(0))
 	}
 	if p.cfg.MinIdle > 0 {
 		p.grow() // one idle less

@@ -7,7 +7,6 @@ import (
 	"reflect"
 	"time"
 
-	"github.com/connpool/connpool/internal/redact"
 	"github.com/connpool/connpool/internal/slot"
 	"github.com/connpool/connpool/internal/waitq"
 )
@@ -25,21 +24,33 @@ func (p *Pool[T]) grow() {
 	}
 	p.mu.Lock()
 	now := p.now()
-	began := p.mu.pace.Observe(now)
+	p.mu.pace.Observe(now)
 	for p.mu.connecting < p.wantedLocked() && p.mayDialLocked(now) && p.cfg.Budget.take(p) {
 		p.dialLocked(now)
 	}
 	p.noteLocked()
-	unreachable := p.mu.pace.Down() && p.liveLocked() == 0 && !p.paused()
+	began := p.failLocked()
 	err, since := p.mu.pace.Failing(), p.mu.pace.Since()
-	if unreachable && p.queue.Len() > 0 {
-		p.queue.Fail(&downError{err}) // under the lock: no dial can succeed in between
-	}
 	p.mu.Unlock()
-
 	if began {
 		p.noteOutage(true, since, err)
 	}
+}
+
+// failLocked fails those who wait if the server is down and nothing is open that
+// could come back to them, and reports whether an outage began with that. A
+// server that refuses more connections than it has given is not out: they go on
+// waiting for those. Under the lock no dial can succeed meanwhile.
+func (p *Pool[T]) failLocked() (began bool) {
+	if !p.mu.pace.Down() || p.liveLocked() > 0 || p.paused() {
+		return false
+	}
+	began = !p.mu.outage
+	p.mu.outage = true
+	if p.queue.Len() > 0 {
+		p.queue.Fail(&downError{p.mu.pace.Failing()})
+	}
+	return began
 }
 
 // noteLocked refreshes what others read without the lock.
@@ -217,8 +228,9 @@ func (p *Pool[T]) dialled(s *seat[T], conn T, started time.Duration) {
 	// dial counts as under way until somebody could have got it: in between, the
 	// dial rule must neither fail those who wait nor dial once more for them.
 	p.mu.Lock()
-	since, err := p.mu.pace.Since(), p.mu.pace.Failing()
-	ended := p.mu.pace.Succeeded()
+	since, err, ended := p.mu.pace.Since(), p.mu.pace.Failing(), p.mu.outage
+	p.mu.outage = false
+	p.mu.pace.Succeeded()
 	p.mu.Unlock()
 	if ended {
 		p.noteOutage(false, since, err)
@@ -248,33 +260,27 @@ func (p *Pool[T]) drawExpiry(now time.Duration) time.Duration {
 // those who wait go on waiting, for the next dial or for what comes back.
 func (p *Pool[T]) dialFailed(s *seat[T], started time.Duration, err error) {
 	p.mu.Lock()
-	began := false
 	closed := p.mu.closed
-	if !closed {
+	if !closed { // else it was called off
 		p.count.connectErrors.Add(1)
-		began = p.mu.pace.Failed(started, p.now(), err)
+		p.mu.pace.Failed(started, p.now(), err)
 	}
-	down, since := p.mu.pace.Down(), p.mu.pace.Since()
+	known := p.mu.outage
 	p.vacateLocked(s)
 	p.announceLocked()
 	p.mu.Unlock()
-
-	switch {
-	case closed:
-	case began:
-		p.noteOutage(true, since, err)
-	default:
-		p.noteConnectError(err, down)
+	if !closed {
+		p.noteConnectError(err, known)
 	}
 	p.vacated()
 }
 
-func (p *Pool[T]) noteConnectError(err error, down bool) {
+func (p *Pool[T]) noteConnectError(err error, known bool) {
 	level := slog.LevelWarn
-	if down {
+	if known {
 		level = slog.LevelDebug // the outage has been reported: no need for a line a probe
 	}
-	p.event(func() { p.log(level, "connect failed", "error", redact.Error(err)) })
+	p.event(func() { p.log(level, "connect failed", "error", printed(err)) })
 }
 
 func (p *Pool[T]) noteOutage(began bool, since time.Duration, err error) {
@@ -282,7 +288,7 @@ func (p *Pool[T]) noteOutage(began bool, since time.Duration, err error) {
 	lasted := p.now() - since
 	p.event(func() {
 		if began {
-			p.warn("outage began: dials have been failing", "for", round(lasted), "error", redact.Error(err))
+			p.warn("outage began: dials have been failing", "for", round(lasted), "error", printed(err))
 		} else {
 			p.log(slog.LevelInfo, "outage ended", "lasted", round(lasted))
 		}

@@ -48,9 +48,9 @@ type PanicError struct {
 func (e *PanicError) Error() string {
 	switch v := e.Value.(type) {
 	case error:
-		return fmt.Sprintf("connpool: %s panicked: %s", e.Callback, redact.Error(v))
+		return fmt.Sprintf("connpool: %s panicked: %s", e.Callback, printed(v))
 	case string:
-		return fmt.Sprintf("connpool: %s panicked: %s", e.Callback, redact.Text(v))
+		return fmt.Sprintf("connpool: %s panicked: %s", e.Callback, printed(errors.New(v)))
 	}
 	return fmt.Sprintf("connpool: %s panicked with a %T", e.Callback, e.Value)
 }
@@ -121,11 +121,11 @@ func (e *AcquireError) Error() string {
 	fmt.Fprintf(&b, "connpool %q: ", e.Pool)
 	switch e.Stage {
 	case StageConnect:
-		fmt.Fprintf(&b, "cannot connect: %s", redact.Error(e.Err))
+		fmt.Fprintf(&b, "cannot connect: %s", printed(e.Err))
 	case StageCheck:
-		fmt.Fprintf(&b, "no usable connection: %s", redact.Error(e.Err))
+		fmt.Fprintf(&b, "no usable connection: %s", printed(e.Err))
 	case StagePrepare:
-		fmt.Fprintf(&b, "Prepare failed: %s", redact.Error(e.Err))
+		fmt.Fprintf(&b, "Prepare failed: %s", printed(e.Err))
 	default:
 		e.describeWait(&b)
 	}
@@ -149,7 +149,7 @@ func (e *AcquireError) describeWait(b *strings.Builder) {
 		fmt.Fprintf(b, "; longest %s", e.Holders[0].heldBy())
 	}
 	if e.LastConnect != nil {
-		fmt.Fprintf(b, "; dials are failing: %s", redact.Error(e.LastConnect))
+		fmt.Fprintf(b, "; dials are failing: %s", printed(e.LastConnect))
 	}
 }
 
@@ -200,5 +200,11 @@ func (e *downError) Unwrap() error { return e.error }
 // causedError is a context's error that matches its cause too.
 type causedError struct{ err, cause error }
 
-func (e *causedError) Error() string   { return e.err.Error() + ": " + redact.Error(e.cause) }
+func (e *causedError) Error() string   { return e.err.Error() + ": " + printed(e.cause) }
 func (e *causedError) Unwrap() []error { return []error{e.err, e.cause} }
+
+// printed returns an error's text as the pool prints it: in one line, without
+// passwords.
+func printed(err error) string {
+	return strings.Join(strings.FieldsFunc(redact.Error(err), func(r rune) bool { return r == '\n' || r == '\t' }), " ")
+}

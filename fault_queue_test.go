@@ -27,17 +27,7 @@ func TestFault04_ReleaseVersusEnqueue(t *testing.T) {
 	lease.Release()
 	lease = acquire(t, p)
 
-	// More threads than processors: the kernel stops them anywhere, also between
-	// two instructions of a release.
-	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(4 * runtime.NumCPU()))
-	var over atomic.Bool
-	for range 2 * runtime.NumCPU() {
-		go func() {
-			for !over.Load() {
-			}
-		}()
-	}
-	defer over.Store(true)
+	defer crowdThreads()()
 
 	var round atomic.Int64 // even: the acquirer is at work, odd: both start
 	rounds := int64(rounds(300_000))
@@ -66,6 +56,24 @@ func TestFault04_ReleaseVersusEnqueue(t *testing.T) {
 	})
 	wg.Wait()
 	lease.Release()
+}
+
+// crowdThreads makes more threads than there are processors compete for them, so that
+// the kernel stops a thread anywhere, also between two instructions of a release.
+// The function that it returns ends that.
+func crowdThreads() (end func()) {
+	before := runtime.GOMAXPROCS(4 * runtime.NumCPU())
+	var over atomic.Bool
+	for range runtime.NumCPU() {
+		go func() {
+			for !over.Load() {
+			}
+		}()
+	}
+	return func() {
+		over.Store(true)
+		runtime.GOMAXPROCS(before)
+	}
 }
 
 // await waits, busily, until the round has come.

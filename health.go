@@ -28,7 +28,6 @@ func (p *Pool[T]) alive(lease Lease[T], proved bool) error {
 		p.recheck(lease)
 		return errUnsureNow
 	}
-	p.count.withdrawn.Add(1)
 	if _, ok := lease.destroy(ClosedCheck, err); ok {
 		p.suspect(p.now())
 	}
@@ -47,7 +46,6 @@ func (p *Pool[T]) askAlive(lease Lease[T]) error {
 // checked before it is lent again. The borrower waits for that, or for whatever
 // comes first, at its old place.
 func (p *Pool[T]) recheck(lease Lease[T]) {
-	p.count.withdrawn.Add(1)
 	if was, ok := lease.end(slot.Resetting); ok {
 		lease.seat.erase(was)
 		lease.seat.word.Mark(slot.Due)
@@ -62,7 +60,6 @@ func (p *Pool[T]) prepare(ctx context.Context, lease Lease[T]) error {
 	err := p.cfg.Prepare(ctx, *lease.seat.conn.Load())
 	returned = true
 	if err != nil {
-		p.count.withdrawn.Add(1)
 		lease.destroy(ClosedPrepare, err)
 	}
 	return err

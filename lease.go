@@ -186,8 +186,12 @@ func (l Lease[T]) isBad(err error) bool {
 // lasts. If one panics or calls Goexit, that ends the caller; the connection is
 // destroyed and the slot is free (seam 12).
 func (l Lease[T]) unlessReturned(returned *bool, reason CloseReason) {
-	if !*returned {
-		l.seat.pool.count.panics.Add(1)
-		l.destroy(reason, errUnfinished)
+	if *returned {
+		return
+	}
+	p := l.seat.pool
+	p.count.panics.Add(1)
+	if held, ok := l.destroy(reason, errUnfinished); ok && reason == ClosedDiscarded {
+		p.traceReleased(held, errUnfinished) // its borrower had got it
 	}
 }

@@ -76,6 +76,7 @@ type Pool[T any] struct {
 		high       uint32   // numbers from here up have never been used
 
 		pace    pace.Pace
+		outage  bool          // reported, and not ended yet
 		warm    int           // the warmers want this many open
 		warmers int           // calls of Warm under way
 		changed chan struct{} // closed when a dial ends, if Warm waits for it

@@ -84,7 +84,7 @@ func TestStress_NothingIsLentTwiceOrLost(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			p, f := newPool(t, edit)
-			hammer(t, p, 16, rounds(1500))
+			hammer(t, p, 16, rounds(5000))
 			requireQuiet(t, p)
 			require.LessOrEqual(t, f.slots.peak(), int64(p.Stats().MaxSize))
 		})
@@ -112,9 +112,10 @@ func failEvery(n int64) func(context.Context, *fakeConn) error {
 	}
 }
 
-// rounds returns fewer rounds for a short run.
+// rounds returns fewer rounds for a short run, and under the race detector,
+// which slows each down.
 func rounds(n int) int {
-	if testing.Short() {
+	if testing.Short() || raceEnabled {
 		return n / 10
 	}
 	return n
@@ -170,7 +171,7 @@ func TestStress_ControlsUnderLoad(t *testing.T) {
 			time.Sleep(100 * time.Microsecond)
 		}
 	})
-	hammer(t, p, 16, rounds(3000))
+	hammer(t, p, 16, rounds(10_000))
 	close(stop)
 	wg.Wait()
 	require.NoError(t, p.Resize(5))

@@ -196,20 +196,33 @@ func TestWhatIsAcquiredIsReleasedOnce(t *testing.T) {
 		edit     func(*Config[*fakeConn])
 		end      func(p *Pool[*fakeConn], f *factory, l Lease[*fakeConn])
 	}{
-		"Release":         {1, nil, func(_ *Pool[*fakeConn], _ *factory, l Lease[*fakeConn]) { l.Release(); l.Release() }},
-		"ReleaseErr":      {1, nil, func(_ *Pool[*fakeConn], _ *factory, l Lease[*fakeConn]) { l.ReleaseErr(io.EOF); l.Release() }},
-		"Discard":         {1, nil, func(_ *Pool[*fakeConn], _ *factory, l Lease[*fakeConn]) { l.Discard(nil); l.Discard(nil) }},
-		"Hijack":          {1, nil, func(_ *Pool[*fakeConn], f *factory, l Lease[*fakeConn]) { f.close(context.Background(), l.Hijack()) }},
-		"after Close":     {1, nil, func(p *Pool[*fakeConn], _ *factory, l Lease[*fakeConn]) { p.Close(); l.Release() }},
-		"after Retire":    {1, nil, func(p *Pool[*fakeConn], _ *factory, l Lease[*fakeConn]) { p.Retire(); l.Release() }},
-		"Clean fails":     {1, func(c *Config[*fakeConn]) { c.Clean = func(*fakeConn) error { return io.EOF } }, nil},
-		"Clean panics":    {1, func(c *Config[*fakeConn]) { c.Clean = func(*fakeConn) error { panic("clean") } }, nil},
-		"Reset fails":     {1, func(c *Config[*fakeConn]) { c.Reset = fails }, nil},
-		"Alive fails":     {0, func(c *Config[*fakeConn]) { c.Alive = func(*fakeConn) error { return io.EOF } }, nil},
-		"Alive panics":    {0, func(c *Config[*fakeConn]) { c.Alive = func(*fakeConn) error { panic("alive") } }, nil},
-		"Prepare fails":   {0, func(c *Config[*fakeConn]) { c.Prepare = fails }, nil},
-		"Prepare panics":  {0, func(c *Config[*fakeConn]) { c.Prepare = func(context.Context, *fakeConn) error { panic("prepare") } }, nil},
-		"IsBad panics":    {1, func(c *Config[*fakeConn]) { c.IsBad = func(error) bool { panic("bad") } }, func(_ *Pool[*fakeConn], _ *factory, l Lease[*fakeConn]) { l.ReleaseErr(io.EOF) }},
+		"Release":        {1, nil, func(_ *Pool[*fakeConn], _ *factory, l Lease[*fakeConn]) { l.Release(); l.Release() }},
+		"ReleaseErr":     {1, nil, func(_ *Pool[*fakeConn], _ *factory, l Lease[*fakeConn]) { l.ReleaseErr(io.EOF); l.Release() }},
+		"Discard":        {1, nil, func(_ *Pool[*fakeConn], _ *factory, l Lease[*fakeConn]) { l.Discard(nil); l.Discard(nil) }},
+		"Hijack":         {1, nil, func(_ *Pool[*fakeConn], f *factory, l Lease[*fakeConn]) { f.close(context.Background(), l.Hijack()) }},
+		"after Close":    {1, nil, func(p *Pool[*fakeConn], _ *factory, l Lease[*fakeConn]) { p.Close(); l.Release() }},
+		"after Retire":   {1, nil, func(p *Pool[*fakeConn], _ *factory, l Lease[*fakeConn]) { p.Retire(); l.Release() }},
+		"Clean fails":    {1, func(c *Config[*fakeConn]) { c.Clean = func(*fakeConn) error { return io.EOF } }, nil},
+		"Clean panics":   {1, func(c *Config[*fakeConn]) { c.Clean = func(*fakeConn) error { panic("clean") } }, nil},
+		"Reset fails":    {1, func(c *Config[*fakeConn]) { c.Reset = fails }, nil},
+		"Alive fails":    {0, func(c *Config[*fakeConn]) { c.Alive = func(*fakeConn) error { return io.EOF } }, nil},
+		"Alive panics":   {0, func(c *Config[*fakeConn]) { c.Alive = func(*fakeConn) error { panic("alive") } }, nil},
+		"Prepare fails":  {0, func(c *Config[*fakeConn]) { c.Prepare = fails }, nil},
+		"Prepare panics": {0, func(c *Config[*fakeConn]) { c.Prepare = func(context.Context, *fakeConn) error { panic("prepare") } }, nil},
+		"IsBad panics":   {1, func(c *Config[*fakeConn]) { c.IsBad = func(error) bool { panic("bad") } }, func(_ *Pool[*fakeConn], _ *factory, l Lease[*fakeConn]) { l.ReleaseErr(io.EOF) }},
+		"a Do that panics": {2, nil, func(p *Pool[*fakeConn], _ *factory, l Lease[*fakeConn]) {
+			l.Release()
+			p.Do(context.Background(), func(context.Context, *fakeConn) error { panic("do") })
+		}},
+		"a Do that exits": {2, nil, func(p *Pool[*fakeConn], _ *factory, l Lease[*fakeConn]) {
+			l.Release()
+			ended := make(chan struct{})
+			go func() {
+				defer close(ended)
+				p.Do(context.Background(), func(context.Context, *fakeConn) error { runtime.Goexit(); return nil })
+			}()
+			<-ended
+		}},
 		"one Alive fails": {1, func(c *Config[*fakeConn]) { c.Alive = failsOnce() }, nil},
 	} {
 		t.Run(name, func(t *testing.T) {

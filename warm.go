@@ -3,7 +3,7 @@ package connpool
 import "context"
 
 // Warm opens connections until MinSize and MinIdle of them are open, one at
-// least, and returns nil; or else the first connect error, or ctx's error, as an
+// least unless MaxIdle keeps none, and returns nil; or else the first connect error, or ctx's error, as an
 // *AcquireError.
 func (p *Pool[T]) Warm(ctx context.Context) error {
 	b := borrower[T]{pool: p, ctx: mustContext(ctx)}
@@ -13,8 +13,7 @@ func (p *Pool[T]) Warm(ctx context.Context) error {
 	for {
 		p.grow()
 		live, failing, changed := p.warmth()
-		b.waited = p.now() - began
-		switch {
+		switch b.waited = p.now() - began; {
 		case p.closed():
 			return b.fail(StageWait, ErrClosed)
 		case live >= want:
@@ -25,6 +24,7 @@ func (p *Pool[T]) Warm(ctx context.Context) error {
 		select {
 		case <-changed:
 		case <-ctx.Done():
+			b.waited = p.now() - began
 			return b.fail(StageWait, b.ended())
 		}
 	}
@@ -33,7 +33,7 @@ func (p *Pool[T]) Warm(ctx context.Context) error {
 func (p *Pool[T]) beginWarming() (want int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	want = min(max(p.cfg.MinSize, p.cfg.MinIdle, 1), p.mu.limit)
+	want = min(max(p.cfg.MinSize, p.cfg.MinIdle, 1), p.mu.limit, p.maxIdleLocked())
 	p.mu.warmers++
 	p.mu.warm = max(p.mu.warm, want)
 	return want

@@ -16,6 +16,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
+
+	"github.com/connpool/connpool/internal/pgtest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -68,6 +70,18 @@ var programs = []program{
 		"Stats.Recommend",
 		"acquires in",
 	}},
+	{"pgx", privateDatabase, []string{
+		"A private PostgreSQL server listens on",
+		"800 of 800 queries succeeded, on",
+		"account 1: 70\naccount 2: 30",
+		"The server has closed",
+		"800 of 800 queries succeeded after that",
+		"suspected leak",
+		"4 of 4 in use; longest held",
+		"by main.(*app).countForgetfully (leak.go:",
+		"idle, 0 in use",
+		"Shut down: every lease has ended",
+	}},
 }
 
 func flags(args ...string) func(*testing.T) []string {
@@ -76,6 +90,13 @@ func flags(args ...string) func(*testing.T) []string {
 
 func leakFlags(t *testing.T) []string {
 	return []string{"-threshold=50ms", "-profile=" + filepath.Join(t.TempDir(), "connpool.pprof")}
+}
+
+// privateDatabase skips the test where PostgreSQL is not installed.
+func privateDatabase(t *testing.T) []string {
+	t.Setenv("DATABASE_URL", "")
+	pgtest.New(t, pgtest.Options{})
+	return nil
 }
 
 func TestProgramsDoWhatTheySay(t *testing.T) {

@@ -75,7 +75,6 @@ func (l *List) Push(n uint32) {
 		if c := l.cell(); c.n.Load() == 0 && c.n.CompareAndSwap(0, n+1) {
 			return
 		}
-		l.missed()
 	}
 	l.pushStack(n)
 }
@@ -90,16 +89,17 @@ func (l *List) Pop() (n uint32, ok bool) {
 		if v := c.n.Load(); v != 0 && c.n.CompareAndSwap(v, 0) {
 			return v - 1, true
 		}
+		l.missed()
 	}
 	return l.popSlow()
 }
 
 // cell returns the cell that the calling goroutine tries first.
 func (l *List) cell() *cell {
-	return &l.cells[here(l.salt.Load())%uint32(len(l.cells))]
+	return &l.cells[uint64(here(l.salt.Load()))*uint64(len(l.cells))>>32]
 }
 
-// missed counts pushes that found their cell taken. Two goroutines that run at
+// missed counts pops that found their cell empty. Two goroutines that run at
 // the same time and share a cell would go on missing, so now and then everybody
 // is dealt another cell: with two processors and two cells, parallel borrowing
 // costs 40 ns while they share one, and 14 ns once they do not.

@@ -70,18 +70,14 @@ func (p *Pace) DownAt() (at time.Duration, ok bool) {
 	return at, p.failing && !p.down && at > p.since // no overflow: DownAfter may be forever
 }
 
-// Succeeded tells of a dial that succeeded. It reports whether that ended an
-// outage.
-func (p *Pace) Succeeded() (ended bool) {
-	ended = p.down
+// Succeeded tells of a dial that succeeded.
+func (p *Pace) Succeeded() {
 	p.window = min(2*p.window, p.MaxWindow)
 	p.failing, p.down, p.err, p.backoff = false, false, nil, 0
-	return ended
 }
 
-// Failed tells of a dial, started and failed at the given times. It reports
-// whether an outage began with it.
-func (p *Pace) Failed(started, now time.Duration, err error) (began bool) {
+// Failed tells of a dial, started and failed at the given times.
+func (p *Pace) Failed(started, now time.Duration, err error) {
 	if !p.failing {
 		p.failing, p.since = true, now
 	}
@@ -91,17 +87,14 @@ func (p *Pace) Failed(started, now time.Duration, err error) (began bool) {
 	if p.backoff == 0 || started >= p.readyAt {
 		p.pause(now)
 	}
-	return p.Observe(now)
+	p.Observe(now)
 }
 
-// Observe tells that time has passed. It reports whether an outage began.
-func (p *Pace) Observe(now time.Duration) (began bool) {
-	at, ok := p.DownAt()
-	if !ok || now < at {
-		return false
+// Observe tells that time has passed.
+func (p *Pace) Observe(now time.Duration) {
+	if at, ok := p.DownAt(); ok && now >= at {
+		p.down = true
 	}
-	p.down = true
-	return true
 }
 
 // pause draws the next pause: exponential, with full jitter, so that a thousand
