@@ -16,6 +16,7 @@ type borrower[T any] struct {
 	ctx      context.Context
 	stack    *callers.Stack // captured, or nil
 	caller   *caller        // its place in the queue, once it has had to wait
+	joined   bool           // and has been let in
 	waited   time.Duration
 	unproved unproved // what it does with connections that are due for a check
 }
@@ -119,7 +120,6 @@ func (b *borrower[T]) tryNext() (*seat[T], slot.Word, error) {
 // then looks at the gate. Whichever comes second sees the other.
 func (b *borrower[T]) wait() (*seat[T], slot.Word, error) {
 	p := b.pool
-	again := b.caller != nil
 	c := b.place()
 	switch p.queue.Join(&c.Waiter) {
 	case waitq.Refused:
@@ -128,7 +128,8 @@ func (b *borrower[T]) wait() (*seat[T], slot.Word, error) {
 		p.count.queueFull.Add(1)
 		return nil, 0, b.fail(StageWait, ErrQueueFull)
 	}
-	if !again {
+	if !b.joined {
+		b.joined = true
 		p.count.waits.Add(1)
 	}
 	p.serve()
@@ -242,7 +243,7 @@ func (b *borrower[T]) lend(s *seat[T], w slot.Word) (Lease[T], verdict, error) {
 	if p.cfg.ReclaimLost {
 		lease.token = p.issue(lease)
 	}
-	if b.caller != nil || p.cfg.Trace != nil {
+	if b.joined || p.cfg.Trace != nil {
 		b.report(lease)
 	}
 	return lease, lent, nil
@@ -261,9 +262,9 @@ func (b *borrower[T]) report(lease Lease[T]) {
 	returned := false
 	defer lease.unlessReturned(&returned, ClosedDiscarded)
 	p := b.pool
-	if b.caller != nil {
+	if b.joined {
 		p.count.waitTime.record(b.waited)
-		p.traceWaited(b.ctx, b.waited, nil)
+		b.traceWaited(nil)
 	}
 	if t := p.cfg.Trace; t != nil && t.Acquired != nil {
 		t.Acquired(b.ctx, AcquiredInfo{Pool: p.cfg.Name, Waited: b.waited, Reused: lease.seat.reused(lease.word)})
@@ -286,18 +287,15 @@ func (b *borrower[T]) failWait(err error) error {
 	case errors.Is(err, context.DeadlineExceeded):
 		p.count.timeouts.Add(1)
 	}
-	if b.caller != nil {
-		p.traceWaited(b.ctx, b.waited, err)
-		if isContextErr(err) && p.exhausted() {
-			err = &exhaustedError{err}
-		}
+	if b.joined && isContextErr(err) && p.exhausted() {
+		err = &exhaustedError{err}
 	}
 	return b.fail(stage, err)
 }
 
-func (p *Pool[T]) traceWaited(ctx context.Context, waited time.Duration, err error) {
-	if t := p.cfg.Trace; t != nil && t.Waited != nil {
-		t.Waited(ctx, WaitedInfo{Pool: p.cfg.Name, Waited: waited, Err: err})
+func (b *borrower[T]) traceWaited(err error) {
+	if t := b.pool.cfg.Trace; t != nil && t.Waited != nil {
+		t.Waited(b.ctx, WaitedInfo{Pool: b.pool.cfg.Name, Waited: b.waited, Err: err})
 	}
 }
 
@@ -311,6 +309,11 @@ func (b *borrower[T]) ended() error {
 	return &causedError{err: err, cause: cause}
 }
 
+// fail returns the acquire's error. If it has waited, the trace hears of the
+// cause.
 func (b *borrower[T]) fail(stage Stage, err error) error {
+	if b.joined {
+		b.traceWaited(err)
+	}
 	return b.pool.newAcquireError(stage, b.waited, err)
 }

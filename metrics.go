@@ -220,7 +220,8 @@ type (
 		Err  error
 	}
 
-	// WaitedInfo tells of a wait that has ended, with nil or the caller's error.
+	// WaitedInfo tells of a wait that has ended, with nil or the cause of the
+	// caller's error.
 	WaitedInfo struct {
 		Pool   string
 		Waited time.Duration
