@@ -76,7 +76,7 @@ func (w *sampler) result(length time.Duration, s Stats) SizeSample {
 		Window: length,
 		Limit:  s.Limit, Min: max(1, s.MinSize), Max: s.MaxSize,
 		InUse: w.inUse / n, Waiting: w.waiting / n,
-		Releases:      (s.Acquires - uint64(s.InUse)) - (w.base.Acquires - uint64(w.base.InUse)),
+		Releases:      s.releases() - min(s.releases(), w.base.releases()),
 		Waits:         s.Waits - w.base.Waits,
 		Connects:      s.Connects - w.base.Connects,
 		ConnectErrors: s.ConnectErrors - w.base.ConnectErrors,
@@ -86,6 +86,9 @@ func (w *sampler) result(length time.Duration, s Stats) SizeSample {
 	}
 	return sample
 }
+
+// releases returns how many leases have ended.
+func (s Stats) releases() uint64 { return s.Acquires - min(s.Acquires, uint64(s.InUse)) }
 
 // follow puts a decision into force.
 func (p *Pool[T]) follow(sample SizeSample, d SizeDecision) {

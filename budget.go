@@ -5,17 +5,20 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/connpool/connpool/internal/slot"
 )
 
 // Budget caps several pools together: a connection is opened only with one of
 // its units, and returns the unit when it is closed. While units are short they
-// go round to the pools with callers that wait, in turn. A pool with idle
-// connections gives one up to a pool that waits, even below its MinSize, and a
-// pool that holds more than an even share of the units gives up connections as
-// they return, even if callers of its own wait: a busy pool cannot starve the
-// others.
+// go round to the pools with callers that wait, in turn. Pools give connections up
+// to a pool that waits, even below their MinSize: to one that has none, or two
+// fewer than they, as soon as a connection returns, even if callers of their own
+// wait, so a busy pool cannot starve the others; to any other, what has been idle
+// for a moment. What two pools with equal shares both use stays where it is, since
+// each trade costs a close and a dial. With fewer units than pools in need, every
+// turn is such a trade.
 //
 // A Budget is safe for concurrent use and must not be copied. Pools join it
 // through Config.Budget and leave it when they are closed.
@@ -29,17 +32,18 @@ type Budget struct {
 		waiting  []member // with callers that wait for a unit, in turn
 		hopeful  []member // that would fill a minimum
 		yielding int      // connections being closed for a pool that waits
+		again    bool     // squeeze will run again by itself
 	}
 }
 
 // member is a pool, as its Budget sees it. The Budget calls none of these with
 // its lock held.
 type member interface {
-	offer() bool         // uses a unit, if one is still wanted
-	yield() bool         // closes an idle connection, if there is one
-	demand() int         // callers that wait
-	heedBudget(on bool)  // sets or clears the gate's bit; may be called with the lock held
-	inBackground(func()) // runs f on a goroutine of the pool's; the same
+	offer() bool                         // uses a unit, if one is still wanted
+	yield(rested bool) (gave, soon bool) // closes an idle connection; only one that has rested, or tells whether one may soon have
+	demand() int                         // callers that wait for a connection that may be dialled
+	heedBudget(on bool)                  // sets or clears the gate's bit; may be called with the lock held
+	inBackground(func())                 // runs f on a goroutine of the pool's; the same
 }
 
 // account is what a Budget knows of one member.
@@ -192,49 +196,104 @@ func (b *Budget) heedLocked() {
 	}
 }
 
-// collect has m, to which a connection has just returned, close an idle one if
-// another pool waits that needs it more.
+// collect has m, to which a connection has just returned, give one up if another
+// pool waits that needs it more.
 func (b *Budget) collect(m member) {
+	if _, soon := b.press(m); soon {
+		b.squeezeLater()
+	}
+}
+
+// press has m give up a connection, if another pool waits that it owes one.
+func (b *Budget) press(m member) (gave, soon bool) {
+	rested, owes := b.claim(m)
+	if !owes {
+		return false, false
+	}
+	if gave, soon = m.yield(rested); !gave {
+		b.unclaim()
+	}
+	return gave, soon
+}
+
+// claim reports whether one more connection should be closed for those who wait,
+// by m, and whether only one that has rested: a pool that just finds its
+// connections idle when it comes for them would come straight back for the unit.
+func (b *Budget) claim(m member) (rested, owes bool) {
 	b.mu.Lock()
-	owes := len(b.mu.waiting) > b.mu.yielding && b.owesLocked(m)
-	if owes {
-		b.mu.yielding++
+	defer b.mu.Unlock()
+	b.pruneLocked()
+	if len(b.mu.waiting) <= b.mu.yielding || b.neediestLocked() == m {
+		return false, false
 	}
-	b.mu.Unlock()
-	if owes && !m.yield() {
-		b.unyield()
+	b.mu.yielding++
+	mine, theirs := b.mu.members[m], b.mu.members[b.neediestLocked()]
+	switch {
+	case mine == nil: // closed
+		return true, true
+	case theirs.held == 0 || mine.held > theirs.held+1:
+		return false, true
+	}
+	return m.demand() > 0 || mine.held <= theirs.held, true
+}
+
+// pruneLocked drops the pools whose callers have gone or been served. They may
+// still want to fill a minimum.
+func (b *Budget) pruneLocked() {
+	before := len(b.mu.waiting)
+	b.mu.waiting = slices.DeleteFunc(b.mu.waiting, func(m member) bool {
+		gone := m.demand() == 0
+		if gone && !slices.Contains(b.mu.hopeful, m) {
+			b.mu.hopeful = append(b.mu.hopeful, m)
+		}
+		return gone
+	})
+	if len(b.mu.waiting) != before {
+		b.heedLocked()
 	}
 }
 
-func (b *Budget) owesLocked(m member) bool {
-	needy := b.neediestLocked()
-	switch share := b.shareLocked(); {
-	case needy == m:
-		return false
-	case m.demand() == 0:
-		return true
-	default:
-		return b.mu.members[m].held > share && b.mu.members[needy].held < share
-	}
-}
-
-func (b *Budget) unyield() {
+func (b *Budget) unclaim() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.mu.yielding = max(0, b.mu.yielding-1)
 }
 
-// squeeze has pools with idle connections close as many of them as pools wait,
-// those first that hold most.
+// squeeze has pools give up as many connections as pools wait, those first that
+// hold most.
 func (b *Budget) squeeze() {
+	again := false
 	for _, m := range b.richest() {
-		for b.claimYield(m) {
-			if !m.yield() {
-				b.unyield()
-				break
-			}
+		gave, soon := true, false
+		for gave {
+			gave, soon = b.press(m)
 		}
+		again = again || soon
 	}
+	if again {
+		b.squeezeLater()
+	}
+}
+
+// rest is how long a connection is idle before a pool that is no richer gives it
+// up: longer than the gap between two leases of a busy one, shorter than a caller
+// minds.
+const rest = 50 * time.Millisecond
+
+// squeezeLater squeezes again once connections that are idle now have rested.
+func (b *Budget) squeezeLater() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.mu.again {
+		return
+	}
+	b.mu.again = true
+	time.AfterFunc(rest, func() {
+		b.mu.Lock()
+		b.mu.again = false
+		b.mu.Unlock()
+		b.squeeze()
+	})
 }
 
 func (b *Budget) richest() []member {
@@ -244,21 +303,21 @@ func (b *Budget) richest() []member {
 	return slices.SortedFunc(maps.Keys(b.mu.members), func(m, n member) int { return held(n) - held(m) })
 }
 
-// claimYield reports whether one more connection should be closed for those who
-// wait, by m.
-func (b *Budget) claimYield(m member) bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if len(b.mu.waiting) <= b.mu.yielding || m.demand() > 0 {
-		return false
-	}
-	b.mu.yielding++
-	return true
-}
-
 // A pool is a member of its Budget.
 
-func (p *Pool[T]) demand() int           { return p.queue.Len() }
+// demand counts, beside those who wait, one for all whom an outage has refused
+// since the last dial that succeeded: the prober needs a unit too.
+func (p *Pool[T]) demand() int {
+	switch n := p.queue.Len(); {
+	case p.paused():
+		return 0
+	case n == 0 && p.refused.Load():
+		return 1
+	default:
+		return n
+	}
+}
+
 func (p *Pool[T]) heedBudget(on bool)    { p.gate.Set(gateBudget, on) }
 func (p *Pool[T]) inBackground(f func()) { p.event(f) }
 
@@ -277,18 +336,34 @@ func (p *Pool[T]) offer() bool {
 	return wanted
 }
 
-func (p *Pool[T]) yield() bool {
+func (p *Pool[T]) yield(rested bool) (gave, soon bool) {
 	var claimed *seat[T]
 	p.mu.Lock()
+	now := p.now()
 	p.eachLocked(func(s *seat[T]) {
-		if claimed == nil && s.claimIdle(s.word.Load(), slot.Closing) {
+		w := s.word.Load()
+		switch {
+		case claimed != nil || w.State() != slot.Idle:
+		case w.Turn() == s.bornTurn.Load() && p.demand() > 0: // just dialled, for one who waits
+		case rested && !s.restedLocked(w, now):
+			soon = true
+		case s.claimIdle(w, slot.Closing):
 			claimed = s
 		}
 	})
 	p.mu.Unlock()
 	if claimed == nil {
-		return false
+		return false, soon
 	}
 	p.shut(claimed, ClosedResized, nil)
-	return true
+	return true, false
+}
+
+// restedLocked reports whether an idle slot has not moved for a while, as far as
+// the sweeps and calls of this function have seen.
+func (s *seat[T]) restedLocked(w slot.Word, now time.Duration) bool {
+	if s.seenTurn != w.Turn() {
+		s.seenTurn, s.seenAt = w.Turn(), now
+	}
+	return now-s.seenAt >= rest
 }

@@ -256,6 +256,10 @@ func (c Config[T]) normalize() (Config[T], error) {
 	if c.Logger == nil {
 		c.Logger = slog.Default()
 	}
+	if c.Trace != nil {
+		trace := *c.Trace
+		c.Trace = &trace
+	}
 	return c, nil
 }
 

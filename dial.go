@@ -48,6 +48,7 @@ func (p *Pool[T]) failLocked() (began bool) {
 	began = !p.mu.outage
 	p.mu.outage = true
 	if p.queue.Len() > 0 {
+		p.refused.Store(true)
 		p.queue.Fail(&downError{p.mu.pace.Failing()})
 	}
 	return began
@@ -235,6 +236,7 @@ func (p *Pool[T]) dialled(s *seat[T], conn T, started time.Duration) {
 	if ended {
 		p.noteOutage(false, since, err)
 	}
+	p.refused.Store(false)
 	p.publish(s, slot.Fresh)
 	p.mu.Lock()
 	p.mu.connecting--

@@ -55,6 +55,9 @@ func (e *PanicError) Error() string {
 	return fmt.Sprintf("connpool: %s panicked with a %T", e.Callback, e.Value)
 }
 
+// MarshalText is Error: encoders shall not look inside, at a connection maybe.
+func (e *PanicError) MarshalText() ([]byte, error) { return []byte(e.Error()), nil }
+
 // Unwrap returns the panic's value if it is an error.
 func (e *PanicError) Unwrap() error {
 	err, _ := e.Value.(error)
@@ -131,6 +134,10 @@ func (e *AcquireError) Error() string {
 	}
 	return b.String()
 }
+
+// MarshalText is Error: encoders shall not look inside, where connect errors keep
+// the passwords that Error blanks.
+func (e *AcquireError) MarshalText() ([]byte, error) { return []byte(e.Error()), nil }
 
 func (e *AcquireError) describeWait(b *strings.Builder) {
 	switch {

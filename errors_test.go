@@ -483,6 +483,22 @@ func requireNoSecret(t *testing.T, err error) {
 	requireOneLine(t, err.Error())
 }
 
+// TestFault38_AnErrorInJSONIsItsText: loggers that encode what they are given
+// would otherwise find the connect error's fields, and the connection that a
+// callback panicked with.
+func TestFault38_AnErrorInJSONIsItsText(t *testing.T) {
+	for _, err := range []error{
+		&AcquireError{Pool: "orders", Stage: StageConnect, Err: errRefused, LastConnect: &url.Error{Op: "parse", URL: "amqp://bob:" + secret + "@mq/", Err: errRefused}},
+		&PanicError{Callback: "Check", Value: &talkative{DSN: secret}},
+		&PanicError{Callback: "Check", Value: "password=" + secret},
+	} {
+		text, jsonErr := json.Marshal(err)
+		require.NoError(t, jsonErr)
+		require.NotContains(t, string(text), secret)
+		require.Contains(t, string(text), "connpool")
+	}
+}
+
 // TestFault38_AConnectionIsNeverPrinted goes through everything that the pool
 // prints. Callbacks that panic with a connection, or with a text that carries a
 // password, are counted before the log is looked at.

@@ -248,5 +248,6 @@ func (l Lease[T]) reclaim() {
 	}
 	s.forget(was)
 	p.noteLeak(*leak)
+	p.event(func() { p.traceReleased(leak.Held, nil) })
 	p.shut(s, ClosedLost, nil)
 }

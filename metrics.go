@@ -141,7 +141,10 @@ var histogramBounds = func() []time.Duration {
 // Of an empty histogram it is 0; what lies beyond the last bound counts as the
 // last bound.
 func (h Histogram) Quantile(q float64) time.Duration {
-	rank := max(0, min(q, 1)) * float64(h.Count)
+	if !(q > 0) { // or not a number
+		q = 0
+	}
+	rank := min(q, 1) * float64(h.Count)
 	seen := 0.0
 	for i, n := range h.Counts {
 		if n == 0 || seen+float64(n) < rank {
@@ -193,7 +196,7 @@ func (h *histogram) snapshot() Histogram {
 // Trace is a set of optional callbacks, in the manner of httptrace.ClientTrace.
 // Each costs only when set. They run inline, must not block, and must be safe
 // for concurrent use. A panic in one that runs on a goroutine of the pool is
-// recovered, logged and counted; in one that runs on a caller's goroutine it
+// recovered and counted; in one that runs on a caller's goroutine it
 // ends the caller.
 type Trace struct {
 	Connecting   func(context.Context, ConnectingInfo) // a dial begins

@@ -48,6 +48,7 @@ type Pool[T any] struct {
 	idleCount atomic.Int64 // slots pushed and not popped; kept only if counted
 	counted   bool         // MinIdle or MaxIdle needs idleCount
 
+	refused   atomic.Bool  // an outage has failed somebody, and no dial has succeeded since
 	abandoned atomic.Int64 // callbacks that hang past their time-out
 	strays    atomic.Int64 // of those, the ones with a connection
 	tasks     atomic.Int64 // goroutines of the pool's that Shutdown waits for
@@ -185,8 +186,8 @@ func (p *Pool[T]) TryAcquire(ctx context.Context) (Lease[T], error) {
 func (p *Pool[T]) AcquireIdle() []Lease[T] {
 	var leases []Lease[T]
 	b := borrower[T]{pool: p, ctx: context.Background(), unproved: takeAsIs}
-	b.capture()
 	for {
+		b.capture() // anew: a stack is of one lease
 		s, w, err := b.tryNext()
 		if err != nil {
 			return leases
