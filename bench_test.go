@@ -49,7 +49,7 @@ func borrow(b *testing.B, p *Pool[*fakeConn], ctx context.Context) {
 }
 
 // Beside sync.Pool's Get and Put in the same run, 2-core AMD EPYC, medians of 5:
-// serial 18 ns to 12 ns, parallel 12 ns to 6 ns.
+// serial 18 ns to 11 ns, parallel 8.7 ns to 5.6 ns, no allocations.
 func BenchmarkSerial(b *testing.B) {
 	b.Run("connpool", func(b *testing.B) {
 		p := benchPool(b, nil)
@@ -84,7 +84,8 @@ func BenchmarkParallel(b *testing.B) {
 // With more goroutines than connections, each served in turn, the cost depends
 // on how often one has to wait: see waits/op. It has two stable states: nobody
 // waits as long as nobody is preempted with a connection in hand, and once a
-// queue has formed it feeds itself.
+// queue has formed it feeds itself. 2-core AMD EPYC: 30 ns without waits; 3 µs
+// with one wait an operation, most of it for the captured stacks.
 func BenchmarkOversubscribed(b *testing.B) { benchParallel(b, 16) }
 
 func benchParallel(b *testing.B, goroutinesPerCore int) {
@@ -101,7 +102,9 @@ func benchParallel(b *testing.B, goroutinesPerCore int) {
 }
 
 // 64 callers on 4 connections, each held for a while: an operation is a borrow,
-// and the percentiles are of the time from asking to having.
+// and the percentiles are of the time from asking to having. 2-core AMD EPYC: held
+// 1 ms (a sleep), p50 16.7 ms and p99 17.8 ms of an ideal 16 ms and up; held 50 µs
+// (busy, so two cores are the limit), p50 0.86 ms, p99 1.3 ms.
 func BenchmarkSaturated(b *testing.B) {
 	for _, hold := range []time.Duration{50 * time.Microsecond, time.Millisecond} {
 		b.Run("hold="+hold.String(), func(b *testing.B) {
@@ -236,7 +239,7 @@ func echoServer(b *testing.B) (addr string) {
 }
 
 // 1,000 idle connections: what a snapshot costs, and what each connection costs
-// beside T. 2-core AMD EPYC: 5 µs, 160 B.
+// beside T. 2-core AMD EPYC: 4 µs, 160 B.
 func BenchmarkThousandConnections(b *testing.B) {
 	const n = 1000
 	b.Run("Stats", func(b *testing.B) {
@@ -279,7 +282,8 @@ func heap() uint64 {
 	return m.HeapAlloc
 }
 
-// What a caller that waits costs, beside its goroutine.
+// What a caller that waits costs, beside its goroutine: 620 B, of which 144 are
+// its captured stack.
 func BenchmarkWaiterMemory(b *testing.B) {
 	const n = 10_000
 	for b.Loop() {

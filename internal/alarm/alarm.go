@@ -71,7 +71,7 @@ func (a *Alarm) fire() {
 func (a *Alarm) begin() (due time.Duration, ok bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.mu.stopped || a.mu.ringing || a.mu.at == Never {
+	if a.mu.stopped || a.mu.ringing || time.Since(a.epoch) < a.mu.at {
 		return 0, false
 	}
 	due = a.mu.at

@@ -297,3 +297,15 @@ func TestARingThatEndsItsGoroutineIsNotTheLast(t *testing.T) {
 		b.requireRings(t, onTime(1*second), onTime(2*second))
 	})
 }
+
+// The second of two timers that have fired finds the next time set: it is not
+// its own.
+func TestATimerThatFiresTooEarlyIsNotHeard(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBell(t, 0, nil)
+		b.By(2 * second)
+		time.Sleep(1 * second)
+		b.fire()
+		b.requireRings(t, onTime(2*second))
+	})
+}

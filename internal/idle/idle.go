@@ -79,10 +79,10 @@ func (l *List) Push(n uint32) {
 	l.pushStack(n)
 }
 
-// Pop takes a number out of the list. It reports false when it saw no cell
-// filled and then the stack empty; a number pushed meanwhile may have been
-// missed, so who goes to sleep on a false must look again where the pusher is
-// sure to see it.
+// Pop takes a number out of the list. It reports false when it saw the stack
+// empty and then no cell filled; a number pushed meanwhile may have been missed,
+// so who goes to sleep on a false must look again where the pusher is sure to
+// see it.
 func (l *List) Pop() (n uint32, ok bool) {
 	if len(l.cells) > 0 {
 		c := l.cell()
@@ -102,7 +102,7 @@ func (l *List) cell() *cell {
 // missed counts pops that found their cell empty. Two goroutines that run at
 // the same time and share a cell would go on missing, so now and then everybody
 // is dealt another cell: with two processors and two cells, parallel borrowing
-// costs 40 ns while they share one, and 14 ns once they do not.
+// costs up to 25 ns a Pop and Push while they share one, and 4 ns once they do not.
 func (l *List) missed() {
 	const often = 64
 	if l.misses.Add(1)%often == 0 {

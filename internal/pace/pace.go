@@ -72,7 +72,7 @@ func (p *Pace) DownAt() (at time.Duration, ok bool) {
 
 // Succeeded tells of a dial that succeeded.
 func (p *Pace) Succeeded() {
-	p.window = min(2*p.window, p.MaxWindow)
+	p.window += min(p.window, p.MaxWindow-p.window) // doubling may overflow
 	p.failing, p.down, p.err, p.backoff = false, false, nil, 0
 }
 

@@ -280,3 +280,13 @@ func TestASuccessForgetsTheFailures(t *testing.T) {
 	p.Observe(time.Hour)
 	require.False(t, p.Down())
 }
+
+func TestAWindowWithoutALimitNeverOverflows(t *testing.T) {
+	p := New(Config{MaxWindow: math.MaxInt, BackoffMin: 1, BackoffMax: 1, DownAfter: 1})
+	for range 100 {
+		before := p.Window()
+		p.Succeeded()
+		require.GreaterOrEqual(t, p.Window(), before)
+	}
+	require.Equal(t, math.MaxInt, p.Window())
+}

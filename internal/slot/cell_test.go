@@ -112,7 +112,7 @@ func TestAStaleLeaseNeverMovesTheSlotAgain(t *testing.T) {
 // closes. A marker sets its flag only when it finds it cleared, and only the
 // lender clears it, counting: so each flag that was set must be counted once.
 func TestNoMarkIsLostAndNoneReachesAnEmptySlot(t *testing.T) {
-	const marks = 5000
+	const marks = 20_000
 	c := cell(At(lastTurn - 99))
 	set := map[Word]*atomic.Int64{Retired: {}, Shut: {}}
 	var over atomic.Bool

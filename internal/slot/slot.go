@@ -107,9 +107,10 @@ func (w Word) Open() Word {
 // only word that the common path lends.
 func (w Word) Plain() bool { return w&(stateMask|flagMask) == Word(Idle)|Listed }
 
-// Lend returns the word of an idle slot as it is lent by who has popped it.
+// Lend returns the word of an idle slot as it is lent by who has popped it. One
+// that is lent without the check that was due stays due.
 func (w Word) Lend() Word {
-	return (w&^(stateMask|flagMask) + oneTurn) | w&Fresh | Word(Leased)
+	return (w&^(stateMask|flagMask) + oneTurn) | w&(Fresh|Unproved) | Word(Leased)
 }
 
 // Back returns the word of a lease without flags as it ends and goes to the

@@ -82,7 +82,7 @@ var moves = []struct {
 	keeps   Word
 }{
 	{"opening keeps only listed, two turns on", Word.Open, Opening, 2, Listed},
-	{"lending unlists and keeps only fresh, a turn on", Word.Lend, Leased, 1, Fresh},
+	{"lending unlists and keeps what is known of its health, a turn on", Word.Lend, Leased, 1, Fresh | Due | Suspect},
 	{
 		"a lease ends with its marks for the next user, a turn on",
 		func(w Word) Word { return w.End(Resetting) },

@@ -95,7 +95,6 @@ type Queue struct {
 		sync.Mutex
 		root   Waiter // root.next is the head, root.prev the tail
 		ticket uint64 // of the last that joined
-		err    error  // why the queue is closed
 	}
 }
 
