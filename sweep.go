@@ -201,10 +201,10 @@ func (p *Pool[T]) markIdle(s *seat[T], w slot.Word, moved bool, c *census) {
 func (p *Pool[T]) judgeLeased(s *seat[T], w slot.Word, left time.Duration, moved bool, c *census) *Leak {
 	next, held := w, c.now-s.leasedSince(w)
 	leaked := held >= p.cfg.LeakThreshold && !w.Has(slot.Leaked|slot.Kept)
-	if left <= 0 {
+	if left <= p.period { // it could be lent too old before the next sweep
 		next = next.With(slot.Expired)
 	} else {
-		c.after(s.expiry(), c.now, p.period)
+		c.after(s.expiry(), c.now+p.period, p.period)
 	}
 	if moved {
 		c.next = min(c.next, c.now+p.period)
