@@ -45,7 +45,7 @@ type Pool[T any] struct {
 	// suspects, on which nobody counts.
 	coming, suspects atomic.Int64
 
-	idleCount atomic.Int64 // slots pushed and not popped; kept only if counted
+	idleCount atomic.Int64 // slots in state idle; kept only if counted
 	counted   bool         // MinIdle or MaxIdle needs idleCount
 
 	refused   atomic.Bool  // an outage has failed somebody, and no dial has succeeded since
