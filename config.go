@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"reflect"
 	"runtime"
 	"sync/atomic"
@@ -362,10 +361,18 @@ func defaultCheck[T any]() func(context.Context, T) error {
 	return func(ctx context.Context, conn T) error { return any(conn).(pinger).Ping(ctx) }
 }
 
+// netError is net.Error, which net.ErrClosed is too. Written out, it spares
+// pools of other things the whole of package net, and what that brings with it.
+type netError interface {
+	error
+	Timeout() bool
+	Temporary() bool
+}
+
 func isBadByDefault(err error) bool {
-	var netErr net.Error
+	var netErr netError
 	return errors.Is(err, ErrBadConn) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
-		errors.Is(err, net.ErrClosed) || errors.As(err, &netErr) || isContextErr(err)
+		errors.As(err, &netErr) || isContextErr(err)
 }
 
 func isContextErr(err error) bool {

@@ -6,6 +6,7 @@ import (
 	"go/token"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path"
 	"slices"
 	"strconv"
@@ -31,6 +32,21 @@ func TestImportsKeepToTheRules(t *testing.T) {
 		require.Contains(t, imports, file, "the walk has been there")
 	}
 	require.Empty(t, forbidden(imports))
+}
+
+// What the root package brings along counts too: nothing but itself and the
+// standard library's own packages, so not those either that the standard library
+// has from elsewhere, as package net does.
+func TestTheRootPackageBringsNothingAlong(t *testing.T) {
+	out, err := exec.Command("go", "list", "-deps", ".").CombinedOutput()
+	require.NoError(t, err, string(out))
+	deps := strings.Fields(string(out))
+	require.Contains(t, deps, ourModule)
+	for _, dep := range deps {
+		first, _, _ := strings.Cut(dep, "/")
+		foreign := first == "vendor" || strings.Contains(first, ".")
+		require.True(t, !foreign || dep == ourModule || strings.HasPrefix(dep, ourModule+"/internal/"), dep)
+	}
 }
 
 // importsBelow returns what the non-test files of a module import, by file.

@@ -140,6 +140,11 @@ func (t *Trace) follows() bool { return t != nil && (t.Acquired != nil || t.Rele
 // Name returns the pool's name.
 func (p *Pool[T]) Name() string { return p.cfg.Name }
 
+// now returns the time since the pool's epoch.
+//
+// Seam 19: the epoch is the pool's own, times are only ever subtracted, and 0 is a
+// time like any other: "never" is off. So the pool works in a bubble whose clock
+// starts elsewhere.
 func (p *Pool[T]) now() time.Duration { return time.Since(p.epoch) }
 
 // Acquire returns a lease of a connection: an idle one, or else the first of

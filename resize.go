@@ -89,6 +89,9 @@ func (p *Pool[T]) condemned(s *seat[T], w slot.Word) bool {
 // close at once, leased ones as they return, and a dial that is under way is
 // thrown away. No acquire that begins after Retire has returned gets one of
 // them. Callers that wait get new ones at once.
+//
+// Seam 16: the dial rule runs here, and again as each slot becomes empty; nobody
+// waits for a lease to return.
 func (p *Pool[T]) Retire() {
 	p.mu.Lock()
 	claimed := p.doomLocked(slot.Retired)

@@ -122,7 +122,8 @@ const (
 // Join puts the waiter into the queue: at its end, or, if it was in it before
 // and what it was granted turned out bad, at its old place.
 //
-// Closed is tested inside the lock: a waiter cannot slip in behind Close's back.
+// Seam 8: closed is tested inside the lock, so a waiter cannot slip in behind
+// Close's back.
 func (q *Queue) Join(w *Waiter) Outcome {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -176,8 +177,10 @@ func (q *Queue) Leave(w *Waiter) bool {
 
 // Match calls find under the queue's lock if anybody may be granted something
 // now, and if it finds anything unlinks the head for it, which the caller must
-// wake. Finding and unlinking are one step: no waiter can leave, and no grant
-// find an empty queue, in between. find must not block.
+// wake. find must not block.
+//
+// Seam 4: finding and unlinking are one step. No waiter can leave in between, so
+// no grant goes to one that is cancelled, or finds the queue empty.
 func (q *Queue) Match(find func(head *Waiter) bool) *Waiter {
 	q.mu.Lock()
 	defer q.mu.Unlock()
