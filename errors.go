@@ -55,7 +55,8 @@ func (e *PanicError) Error() string {
 	return fmt.Sprintf("connpool: %s panicked with a %T", e.Callback, e.Value)
 }
 
-// MarshalText is Error: encoders shall not look inside, at a connection maybe.
+// MarshalText returns what Error does, so that encoders such as encoding/json do
+// not print the fields: Value may be a connection.
 func (e *PanicError) MarshalText() ([]byte, error) { return []byte(e.Error()), nil }
 
 // Unwrap returns the panic's value if it is an error.
@@ -135,8 +136,8 @@ func (e *AcquireError) Error() string {
 	return b.String()
 }
 
-// MarshalText is Error: encoders shall not look inside, where connect errors keep
-// the passwords that Error blanks.
+// MarshalText returns what Error does, so that encoders such as encoding/json do
+// not print the fields: connect errors may hold passwords, which Error blanks.
 func (e *AcquireError) MarshalText() ([]byte, error) { return []byte(e.Error()), nil }
 
 func (e *AcquireError) describeWait(b *strings.Builder) {
