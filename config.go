@@ -380,5 +380,6 @@ func isContextErr(err error) bool {
 }
 
 // cells returns how many one-entry cells stand in front of the idle stack. Each
-// may keep one connection warm for a single borrower, so a small pool has none.
-func cells(maxSize int) int { return min(runtime.GOMAXPROCS(0), maxSize/4) }
+// may keep one connection warm for a single borrower, so most of the connections
+// have none.
+func cells(maxSize int) int { return min(runtime.GOMAXPROCS(0), max(1, maxSize/4)) }

@@ -46,7 +46,9 @@ func (l Lease[T]) Release() {
 	}
 	p := l.seat.pool
 	if p.plain && l.seat.word.CAS(l.word, l.word.Back()) {
-		p.idle.Push(l.seat.n)
+		if !l.word.Has(slot.Listed) {
+			p.idle.Push(l.seat.n)
+		}
 		if p.gate.Load()&gateRelease != 0 {
 			p.look()
 		}

@@ -9,6 +9,7 @@ import (
 	"github.com/connpool/connpool/internal/alarm"
 	"github.com/connpool/connpool/internal/idle"
 	"github.com/connpool/connpool/internal/pace"
+	"github.com/connpool/connpool/internal/slot"
 	"github.com/connpool/connpool/internal/waitq"
 )
 
@@ -156,15 +157,33 @@ func (p *Pool[T]) now() time.Duration { return time.Since(p.epoch) }
 // connection takes no lock, reads no clock and allocates nothing.
 func (p *Pool[T]) Acquire(ctx context.Context) (Lease[T], error) {
 	if ctx != nil && p.gate.Load() == 0 && ctx.Err() == nil {
-		if n, ok := p.idle.Pop(); ok {
+		if n, ok := p.idle.Near(); ok {
 			s := p.seats.at(n)
 			if w := s.word.Load(); w.Plain() && s.word.CAS(w, w.Lend()) {
 				return Lease[T]{seat: s, word: w.Lend()}, nil
 			}
-			return p.acquire(ctx, s)
 		}
+		return p.acquireFar(ctx)
 	}
 	return p.acquire(ctx, nil)
+}
+
+// acquireFar is Acquire for one who found nothing near: it pops.
+func (p *Pool[T]) acquireFar(ctx context.Context) (Lease[T], error) {
+	if p.idle.Missed() {
+		p.look()
+	}
+	n, ok := p.idle.Pop()
+	if !ok {
+		return p.acquire(ctx, nil)
+	}
+	s := p.seats.at(n)
+	if w := s.word.Load(); w.Plain() {
+		if lent := w.Without(slot.Listed).Lend(); s.word.CAS(w, lent) {
+			return Lease[T]{seat: s, word: lent}, nil
+		}
+	}
+	return p.acquire(ctx, s)
 }
 
 // TryAcquire returns a lease of a connection that is idle now, or ErrNoneIdle.

@@ -226,6 +226,76 @@ func TestSeam05_ASlotCheckedWhereItLiesIsNeitherLostNorListedTwice(t *testing.T)
 	})
 }
 
+// lentWhereItLies returns a lease of a slot that is still in its cell.
+func lentWhereItLies(t *testing.T, p *Pool[*fakeConn]) Lease[*fakeConn] {
+	t.Helper()
+	acquire(t, p).Release() // popped
+	lease := acquire(t, p)
+	require.True(t, lease.word.Has(slot.Listed))
+	return lease
+}
+
+func TestSeam05_ASlotLentWhereItLiesIsPutBackIfItsNumberIsPopped(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, _ := newPool(t, plain(1))
+		lease := lentWhereItLies(t, p)
+		waiter := begin(t.Context(), p) // pops the number, and finds it lent
+		require.False(t, waiter.isDone())
+		require.False(t, lease.seat.word.Load().Has(slot.Listed))
+		lease.Release()
+		waiter.get(t).Release()
+		requireFull(t, p, 1)
+	})
+}
+
+func TestSeam05_ASlotLentWhereItLiesIsNotListedTwice(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, _ := newPool(t, plain(1))
+		lentWhereItLies(t, p).Release()
+		n, ok := p.idle.Pop()
+		require.True(t, ok)
+		require.EqualValues(t, 0, n)
+		_, ok = p.idle.Pop()
+		require.False(t, ok)
+		p.idle.Push(n)
+		requireFull(t, p, 1)
+	})
+}
+
+func TestSeam05_WhoPopsASlotThatIsLentAndReturnedMeanwhileHasIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, _ := newPool(t, plain(1))
+		lease := lentWhereItLies(t, p)
+		n, ok := p.idle.Pop()
+		require.True(t, ok)
+		lease.Release() // plainly: nobody has said anything of its slot yet
+		_, fate := p.seats.at(n).claim(nil, checkFirst)
+		require.Equal(t, taken, fate)
+		require.Equal(t, 1, p.Stats().InUse)
+		Lease[*fakeConn]{seat: p.seats.at(n), word: p.seats.at(n).word.Load()}.Release()
+		requireFull(t, p, 1)
+	})
+}
+
+func TestSeam05_ASlotHeldForLongDoesNotKeepItsCellFromOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, _ := newPool(t, plain(2))
+		release(acquireN(t, p, 2)...)
+		release(acquireN(t, p, 2)...) // the first lease of a connection has marks of its own
+		held := acquire(t, p)
+		require.True(t, held.word.Has(slot.Listed))
+		tries := 0
+		for found := false; !found; tries++ {
+			lease := acquire(t, p)
+			found = lease.word.Has(slot.Listed)
+			lease.Release()
+		}
+		require.Greater(t, tries, 1)
+		held.Release()
+		requireFull(t, p, 2)
+	})
+}
+
 func TestSeam06_ASlotIsEmptyOnlyAfterItsConnectionHasLeft(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		closing := make(chan struct{})

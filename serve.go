@@ -125,7 +125,7 @@ func (s *seat[T]) claim(stack *callers.Stack, how unproved) (slot.Word, fate) {
 		case w.Has(slot.Unproved) && how == checkFirst:
 			next, fate = next.To(slot.Checking), toCheck
 		default:
-			next, fate = s.lease(w, stack), taken
+			next, fate = s.lease(next, stack), taken
 		}
 		if s.word.CAS(w, next) {
 			if fate != passed {

@@ -58,8 +58,12 @@ const (
 	maxChunks  = 21 // enough for LargestMaxSize
 )
 
-// at returns the seat with a number.
+// at returns the seat with a number. The first chunk, which is all that most
+// pools have, is worth a line of its own: 2 of 12 ns of an acquire and release.
 func (t *seats[T]) at(n uint32) *seat[T] {
+	if c := t.chunks[0]; int(n) < len(c) {
+		return &c[n]
+	}
 	i := n + firstChunk
 	k := bits.Len32(i) - bits.Len32(firstChunk)
 	return &t.chunks[k][i-firstChunk<<k]

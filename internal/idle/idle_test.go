@@ -83,18 +83,6 @@ func TestSettleOfEmptyCellsChangesNothing(t *testing.T) {
 	require.Equal(t, before, l.head.Load())
 }
 
-func TestOneGoroutinesNumberStaysInItsCell(t *testing.T) {
-	l := New(2)
-	l.Grow(16)
-	for range 100 {
-		l.Push(3)
-		require.Zero(t, uint32(l.head.Load()), "the stack is not touched")
-		n, ok := l.Pop()
-		require.True(t, ok)
-		require.EqualValues(t, 3, n)
-	}
-}
-
 func TestWhatLiesInAnotherGoroutinesCellIsFound(t *testing.T) {
 	l := New(5)
 	l.Grow(16)

@@ -31,6 +31,9 @@ func borrow(t *testing.T, l list, o owners, holder, rounds int) {
 		l.Push(n)
 	}
 	for i := range rounds {
+		if _, ok := l.Near(); !ok {
+			l.Missed()
+		}
 		a, ok := l.Pop()
 		if !ok {
 			runtime.Gosched()

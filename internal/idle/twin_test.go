@@ -10,6 +10,8 @@ import (
 // so plain that it is right at sight.
 type list interface {
 	Grow(n int)
+	Near() (n uint32, ok bool)
+	Missed() (moved bool)
 	Push(n uint32)
 	Pop() (n uint32, ok bool)
 	Settle()
@@ -46,6 +48,17 @@ func (t *twin) Pop() (n uint32, ok bool) {
 	t.mu.stack = t.mu.stack[:last]
 	return n, true
 }
+
+func (t *twin) Near() (n uint32, ok bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if last := len(t.mu.stack) - 1; last >= 0 {
+		return t.mu.stack[last], true
+	}
+	return 0, false
+}
+
+func (t *twin) Missed() (moved bool) { return false }
 
 func (t *twin) Settle() {}
 

@@ -37,8 +37,8 @@ const (
 const (
 	// Listed is set while the slot's number is in the idle list, or in the hands
 	// of who is putting it there or has just taken it. Only who pushes the number
-	// sets it and only who pops it clears it; every other move keeps it. So a
-	// number is never listed twice.
+	// sets it and only who pops it clears it; every other move keeps it, lending
+	// included. So a number is never listed twice.
 	Listed Word = 1 << (stateBits + iota)
 
 	Due      // idle for long enough to be checked before it is lent
@@ -107,15 +107,15 @@ func (w Word) Open() Word {
 // only word that the common path lends.
 func (w Word) Plain() bool { return w&(stateMask|flagMask) == Word(Idle)|Listed }
 
-// Lend returns the word of an idle slot as it is lent by who has popped it. One
-// that is lent without the check that was due stays due.
+// Lend returns the word of an idle slot as it is lent. One that is lent without
+// the check that was due stays due.
 func (w Word) Lend() Word {
-	return (w&^(stateMask|flagMask) + oneTurn) | w&(Fresh|Unproved) | Word(Leased)
+	return (w&^(stateMask|flagMask) + oneTurn) | w&(Listed|Fresh|Unproved) | Word(Leased)
 }
 
-// Back returns the word of a lease without flags as it ends and goes to the
-// idle list.
-func (w Word) Back() Word { return w + (oneTurn + Word(Idle) - Word(Leased) + Listed) }
+// Back returns the word of a lease with no flag but Listed as it ends and its
+// slot is idle and listed.
+func (w Word) Back() Word { return (w + (oneTurn + Word(Idle) - Word(Leased))) | Listed }
 
 // End returns the word of a lease as it ends and goes to another state.
 func (w Word) End(s State) Word {
@@ -125,8 +125,9 @@ func (w Word) End(s State) Word {
 // Vacate returns the word of a slot whose connection has left it.
 func (w Word) Vacate() Word { return w&^(stateMask|flagMask) | w&Listed }
 
-// Lease returns the word of a lease without its flags: what names it.
-func (w Word) Lease() Word { return w &^ flagMask }
+// Lease returns the word of a lease with no flag but Listed: what names it, and
+// what it is as long as nothing is to be said of it.
+func (w Word) Lease() Word { return w &^ (flagMask &^ Listed) }
 
 // Same reports whether both words are of one turn and state, whatever their
 // flags.

@@ -82,7 +82,7 @@ var moves = []struct {
 	keeps   Word
 }{
 	{"opening keeps only listed, two turns on", Word.Open, Opening, 2, Listed},
-	{"lending unlists and keeps what is known of its health, a turn on", Word.Lend, Leased, 1, Fresh | Due | Suspect},
+	{"lending keeps where it lies and what is known of its health, a turn on", Word.Lend, Leased, 1, Listed | Fresh | Due | Suspect},
 	{
 		"a lease ends with its marks for the next user, a turn on",
 		func(w Word) Word { return w.End(Resetting) },
@@ -120,9 +120,11 @@ func TestEachMoveKeepsAndDropsWhatItSays(t *testing.T) {
 
 func TestBackIsTheEndOfALeaseThatListsTheSlot(t *testing.T) {
 	for _, turn := range turns {
-		lease := word(Leased, turn, 0)
-		require.Equal(t, lease.End(Idle).With(Listed), lease.Back())
-		require.True(t, lease.Back().Plain())
+		for _, listed := range []Word{0, Listed} {
+			lease := word(Leased, turn, listed)
+			require.Equal(t, lease.End(Idle).With(Listed), lease.Back())
+			require.True(t, lease.Back().Plain())
+		}
 	}
 }
 
@@ -162,7 +164,7 @@ func TestALeaseIsNamedByTurnAndStateWhateverTheFlags(t *testing.T) {
 	for _, turn := range turns {
 		lease := word(Leased, turn, 0)
 		eachFlags(func(set Word) {
-			if w := lease | set; w.Lease() != lease || !w.Same(lease) || !lease.Same(w) {
+			if w := lease | set; w.Lease() != lease|set&Listed || !w.Same(lease) || !lease.Same(w) {
 				require.FailNow(t, "not named", "flags %x", set)
 			}
 		})
@@ -183,12 +185,12 @@ func TestTheTurnIsOddExactlyWhileLeased(t *testing.T) {
 			func(w Word) Word { return w.To(Idle).With(Listed) },
 			Word.Lend,
 			Word.Back,
-			Word.Lend,
+			func(w Word) Word { return w.Without(Listed).Lend() },
 			func(w Word) Word { return w.End(Resetting) },
 			func(w Word) Word { return w.To(Idle).With(Listed) },
 			func(w Word) Word { return w.To(Checking).Without(Listed) },
 			func(w Word) Word { return w.To(Idle).With(Listed) },
-			Word.Lend,
+			func(w Word) Word { return w.Without(Listed).Lend() },
 			func(w Word) Word { return w.End(Closing) },
 			Word.Vacate,
 		}
