@@ -238,7 +238,7 @@ func (b *borrower[T]) lend(s *seat[T], w slot.Word) (Lease[T], verdict, error) {
 		p.grow() // one idle less
 	}
 	if b.stack != nil {
-		callers.Add(b.stack)
+		b.list(time.Duration(s.since.Load()))
 	}
 	if p.cfg.ReclaimLost {
 		lease.token = p.issue(lease)
@@ -247,6 +247,17 @@ func (b *borrower[T]) lend(s *seat[T], w slot.Word) (Lease[T], verdict, error) {
 		b.report(lease)
 	}
 	return lease, lent, nil
+}
+
+// list puts the borrower's stack into the process's profile, if that may take
+// it.
+func (b *borrower[T]) list(since time.Duration) {
+	if !b.joined {
+		b.pool.feelEase(since)
+	}
+	if b.pool.mayProfile(since) {
+		callers.Add(b.stack)
+	}
 }
 
 func (b *borrower[T]) unprepared(err error) (Lease[T], verdict, error) {

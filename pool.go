@@ -56,6 +56,7 @@ type Pool[T any] struct {
 	count     counters
 	leakID    atomic.Uint64
 	snapshot  snapshot
+	pressure  pressure
 
 	sweeper, retry, expiry, sizing *alarm.Alarm
 

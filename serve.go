@@ -140,12 +140,14 @@ func (s *seat[T]) claim(stack *callers.Stack, how unproved) (slot.Word, fate) {
 }
 
 // lease returns the word with which the slot is lent, having written down what
-// goes beside it: the caller holds the slot's number, so nobody else writes.
+// goes beside it, which is always done for those who have waited: the caller
+// holds the slot's number, so nobody else writes.
 func (s *seat[T]) lease(w slot.Word, stack *callers.Stack) slot.Word {
-	if stack == nil && !s.pool.cfg.Trace.follows() {
+	p := s.pool
+	if stack == nil && !p.cfg.Trace.follows() && p.gate.Load()&waitq.Waiting == 0 {
 		return w.Lend()
 	}
-	s.since.Store(int64(s.pool.now()))
+	s.since.Store(int64(p.now()))
 	s.stack.Store(stack)
 	return w.Lend().With(slot.Recorded)
 }
@@ -271,24 +273,3 @@ func (p *Pool[T]) withdraw(g waitq.Grant) {
 		p.publish(lease.seat, 0)
 	}
 }
-
-// feelPressure turns the capture of stacks on when an acquire finds nothing idle
-// while most of what may be open is.
-func (p *Pool[T]) feelPressure() {
-	if p.cfg.LeakStacks != StacksOnPressure || p.gate.Load()&gateStacks != 0 {
-		return
-	}
-	p.mu.Lock()
-	pressed := pressed(p.mu.open, p.mu.limit)
-	p.mu.Unlock()
-	if pressed {
-		p.gate.Set(gateStacks, true)
-		p.stir()
-	}
-}
-
-// Stacks are captured from four fifths of the limit up, and no more below three
-// fifths: in between nothing changes, so that a pool at the edge does not switch
-// with every lease.
-func pressed(n, limit int) bool { return 5*n >= 4*limit }
-func calm(n, limit int) bool    { return 5*n < 3*limit }

@@ -245,19 +245,6 @@ func (p *Pool[T]) countLeaving(left time.Duration, c *census) {
 	c.after(left, lead, p.period)
 }
 
-// relaxLocked turns the capture of stacks on or off as leases crowd or thin out.
-func (p *Pool[T]) relaxLocked(c *census) {
-	if p.cfg.LeakStacks != StacksOnPressure {
-		return
-	}
-	switch {
-	case pressed(c.leased, p.mu.limit):
-		p.gate.Set(gateStacks, true)
-	case calm(c.leased, p.mu.limit):
-		p.gate.Set(gateStacks, false)
-	}
-}
-
 func (p *Pool[T]) do(todo chores[T]) {
 	for _, c := range todo.close {
 		p.shut(c.seat, c.why, nil)
