@@ -238,7 +238,7 @@ func (b *borrower[T]) lend(s *seat[T], w slot.Word) (Lease[T], verdict, error) {
 		p.grow() // one idle less
 	}
 	if b.stack != nil {
-		b.list(time.Duration(s.since.Load()))
+		b.list(s)
 	}
 	if p.cfg.ReclaimLost {
 		lease.token = p.issue(lease)
@@ -249,14 +249,14 @@ func (b *borrower[T]) lend(s *seat[T], w slot.Word) (Lease[T], verdict, error) {
 	return lease, lent, nil
 }
 
-// list puts the borrower's stack into the process's profile, if that may take
-// it.
-func (b *borrower[T]) list(since time.Duration) {
+// list enters the lease into the process's profile, if that may take it.
+func (b *borrower[T]) list(s *seat[T]) {
+	since := time.Duration(s.since.Load())
 	if !b.joined {
 		b.pool.feelEase(since)
 	}
 	if b.pool.mayProfile(since) {
-		callers.Add(b.stack)
+		s.entry.Store(callers.Add())
 	}
 }
 

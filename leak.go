@@ -163,7 +163,8 @@ func (s *seat[T]) held(was slot.Word) time.Duration {
 
 func (s *seat[T]) forget(was slot.Word) {
 	if was.Has(slot.Recorded) {
-		callers.Remove(s.stack.Swap(nil))
+		s.stack.Store(nil)
+		s.entry.Swap(nil).Remove()
 	}
 }
 

@@ -35,14 +35,15 @@ type seat[T any] struct {
 	// word says leased.
 	since  atomic.Int64
 	stack  atomic.Pointer[callers.Stack]
-	leakID atomic.Uint64 // written by the sweep before the word says leaked
+	entry  atomic.Pointer[callers.Entry] // in the profile; written by the borrower
+	leakID atomic.Uint64                 // written by the sweep before the word says leaked
 
 	// What the last sweep saw; guarded by Pool.mu.
 	seenTurn uint64
 	seenAt   time.Duration // when seenTurn was first seen
 	tallied  uint64        // the turn up to which leases are in Pool.mu.leases
 
-	_ [2]uint64 // fills two cache lines, so that users of neighbours do not meet
+	_ uint64 // fills two cache lines, so that users of neighbours do not meet
 }
 
 // seats is the table of slots. It grows in chunks and never moves, so a number,

@@ -75,10 +75,8 @@ func BenchmarkAddRemove(b *testing.B) {
 	b.RunParallel(func(pb *testing.PB) {
 		var p pool[int]
 		deepen(8, func() {
-			s := p.acquire()
 			for pb.Next() {
-				p.list(s)
-				Remove(s)
+				p.list().Remove()
 			}
 		})
 	})

@@ -20,16 +20,18 @@ func (p *pool[T]) lend() *Stack {
 }
 
 // acquireListed borrows and enters the profile.
-func (p *pool[T]) acquireListed() *Stack {
-	s := p.lend()
-	p.list(s)
-	return s
+func (p *pool[T]) acquireListed() *Entry {
+	p.lend()
+	return p.list()
 }
 
-func (p *pool[T]) list(s *Stack) { Add(s) }
+func (p *pool[T]) list() *Entry { return Add() }
 
 // do runs f within the pool.
 func (p *pool[T]) do(f func()) { f() }
 
-// background borrows from a goroutine that is wholly the pool's.
-func (p *pool[T]) background(done chan<- *Stack) { done <- p.acquireListed() }
+// background borrows from a goroutine that is wholly the pool's, and lists it.
+func (p *pool[T]) background(done chan<- *Entry) {
+	p.lend()
+	done <- p.list()
+}

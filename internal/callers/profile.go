@@ -7,9 +7,9 @@ import (
 )
 
 // Profile returns the process's pprof profile of borrowers, named "connpool":
-// one stack for each captured lease that has not ended, of all pools together.
-// The first call creates it; a program that never captures a stack does not
-// have one. If somebody else owns a profile of that name, the pools' stacks go
+// one stack for each lease that was added and has not ended, of all pools
+// together. The first call creates it; a program that never adds one does not
+// have it. If somebody else owns a profile of that name, the pools' stacks go
 // into theirs.
 func Profile() *pprof.Profile { return profile() }
 
@@ -35,39 +35,28 @@ func create(name string) (p *pprof.Profile) {
 	return pprof.NewProfile(name)
 }
 
-// Add puts a stack into the profile until Remove. A profile records the stack of
-// the goroutine that calls it and takes no other, so Add belongs on the
-// borrower's goroutine, soon after Capture, before the lease is handed out. The
-// record starts at the first frame outside the pool; otherwise every sample
-// would be blamed on Acquire.
-//
-// Adding a stack that is there already, or nil, does nothing.
-func Add(s *Stack) {
-	if s == nil {
-		return
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.mu.listed { // a second Add would panic inside pprof
-		return
-	}
-	var pcs [depth]uintptr
-	n := runtime.Callers(1, pcs[:]) // 1: begin here, at Add
-	// pprof counts its own method as the first frame, we count from Add.
-	Profile().Add(s, 1+max(0, site(pcs[:n], recall)))
-	s.mu.listed = true
+// Entry is one lease's entry in the profile. Its address is its key there.
+type Entry struct {
+	_ byte // so that each has an address of its own
 }
 
-// Remove takes a stack out of the profile. It may be called from any goroutine;
-// for a stack that is not there, or nil, it does nothing.
-func Remove(s *Stack) {
-	if s == nil {
-		return
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.mu.listed {
-		Profile().Remove(s)
-		s.mu.listed = false
+// Add puts the calling goroutine's stack into the profile until Remove. A profile
+// takes no stack but that of the goroutine that calls it, so Add belongs on the
+// borrower's, before the lease is handed out. The record starts at the first
+// frame outside the pool; otherwise every sample would be blamed on Acquire.
+func Add() *Entry {
+	var pcs [depth]uintptr
+	n := runtime.Callers(1, pcs[:]) // 1: begin here, at Add
+	e := new(Entry)
+	// pprof counts its own method as the first frame, we count from Add.
+	Profile().Add(e, 1+max(0, site(pcs[:n], recall)))
+	return e
+}
+
+// Remove takes the entry out of the profile. It may be called from any
+// goroutine; for a nil entry it does nothing.
+func (e *Entry) Remove() {
+	if e != nil {
+		Profile().Remove(e)
 	}
 }

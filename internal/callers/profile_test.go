@@ -38,8 +38,7 @@ func written(t *testing.T, debug int) string {
 
 func TestProfileBlamesTheBorrower(t *testing.T) {
 	var p pool[int]
-	s := p.acquireListed()
-	defer Remove(s)
+	defer p.acquireListed().Remove()
 
 	text := written(t, 1)
 	require.Contains(t, text, "connpool profile: total 1\n")
@@ -53,52 +52,50 @@ func TestProfileBlamesTheBorrower(t *testing.T) {
 
 func TestProfileBlamesAPoolGoroutinesOutermostFrame(t *testing.T) {
 	var p pool[int]
-	done := make(chan *Stack)
+	done := make(chan *Entry)
 	go p.background(done)
-	defer Remove(<-done)
+	defer (<-done).Remove()
 	require.Contains(t, strings.Split(written(t, 1), "\n")[2], "callers.(*pool[...]).background+")
 }
 
-func TestRemoveTakesOneStackOut(t *testing.T) {
+func TestRemoveTakesOneEntryOut(t *testing.T) {
 	var p pool[int]
 	first, second := p.acquireListed(), p.acquireListed()
 	require.Equal(t, 2, Profile().Count())
-	Remove(first)
+	first.Remove()
 	require.Equal(t, 1, Profile().Count())
-	Remove(second)
+	second.Remove()
 	require.Zero(t, Profile().Count())
 }
 
-func TestAddTwiceCountsOnce(t *testing.T) {
-	s := Capture(0)
-	Add(s)
-	Add(s)
+func TestRemoveOfNoEntryOrOneThatIsGoneDoesNothing(t *testing.T) {
+	e := Add()
+	(*Entry)(nil).Remove()
+	new(Entry).Remove()
 	require.Equal(t, 1, Profile().Count())
-	Remove(s)
+	e.Remove()
+	e.Remove()
 	require.Zero(t, Profile().Count())
-	Add(s) // and it can come back
-	require.Equal(t, 1, Profile().Count())
-	Remove(s)
 }
 
-func TestRemoveOfAnUnknownStackDoesNothing(t *testing.T) {
-	known := Capture(0)
-	Add(known)
-	defer Remove(known)
-	Remove(Capture(0))
-	Remove(nil)
-	Add(nil)
-	require.Equal(t, 1, Profile().Count())
+func TestEntriesOfOneStackAreToldApart(t *testing.T) {
+	var entries []*Entry
+	for range 3 {
+		entries = append(entries, Add())
+	}
+	require.Equal(t, 3, Profile().Count())
+	for _, e := range entries {
+		e.Remove()
+	}
+	require.Zero(t, Profile().Count())
 }
 
 func TestAddAndRemoveRace(t *testing.T) {
-	s := Capture(0)
 	var g sync.WaitGroup
 	for range 4 {
 		g.Go(func() {
 			for range 200 {
-				Add(s)
-				Remove(s)
+				Add().Remove()
 			}
 		})
 	}
