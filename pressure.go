@@ -28,8 +28,10 @@ func (p *Pool[T]) feelPressure() {
 	if p.cfg.LeakStacks != StacksOnPressure {
 		return
 	}
-	p.pressure.eased.Store(0)
 	if p.gate.Load()&gateStacks != 0 {
+		if p.pressure.eased.Load() != 0 {
+			p.pressure.eased.Store(0)
+		}
 		return
 	}
 	p.mu.Lock()

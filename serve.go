@@ -37,7 +37,7 @@ const (
 // sweep cannot claim it on its way. Seam 17: Match tests for a pause under the
 // queue's lock.
 func (p *Pool[T]) serve() {
-	for {
+	for !p.idle.Empty() || !p.due.Empty() {
 		var s *seat[T]
 		var w slot.Word
 		fate := none
@@ -61,6 +61,7 @@ func (p *Pool[T]) serve() {
 			p.dispose(s, w, fate)
 		}
 	}
+	p.grow()
 }
 
 // take takes an idle slot, or first if that is not nil, and makes it the

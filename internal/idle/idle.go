@@ -108,6 +108,20 @@ func (l *List) Pop() (n uint32, ok bool) {
 	return 0, false
 }
 
+// Empty reports whether a Pop would find nothing. Whoever pushes afterwards is
+// sure to see what the caller has written before.
+func (l *List) Empty() bool {
+	if uint32(l.head.Load()) != 0 {
+		return false
+	}
+	for i := range l.cells {
+		if l.cells[i].n.Load() != 0 {
+			return false
+		}
+	}
+	return true
+}
+
 // cell returns the cell of the calling goroutine.
 func (l *List) cell() *cell {
 	return &l.cells[uint64(here(l.salt.Load()))*uint64(len(l.cells))>>32]
