@@ -28,6 +28,9 @@ func (p *Pool[T]) grow() {
 	for p.mu.connecting < p.wantedLocked() && p.mayDialLocked(now) && p.cfg.Budget.take(p) {
 		p.dialLocked(now)
 	}
+	if p.mu.connecting == 0 {
+		p.mu.pace.Rested()
+	}
 	p.noteLocked()
 	began := p.failLocked()
 	err, since := p.mu.pace.Failing(), p.mu.pace.Since()

@@ -199,6 +199,30 @@ func TestFault21_ANilConnectionIsRefused(t *testing.T) {
 	})
 }
 
+// What a pool does with a crowd that its open connections can serve before any
+// dial ends: 150 ms to connect, 2 ms a query, 5 open of 50.
+func TestASpikeIsServedByWhatIsOpenAndOpensHardlyMore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, f := newPool(t, func(c *Config[*fakeConn]) { c.MaxSize, c.MinSize = 50, 5 })
+		f.delayBy(150 * time.Millisecond)
+		require.NoError(t, p.Warm(t.Context()))
+		synctest.Wait()
+		began := time.Now()
+		var crowd sync.WaitGroup
+		for range 50 {
+			crowd.Go(func() {
+				lease := acquire(t, p)
+				time.Sleep(2 * time.Millisecond)
+				lease.Release()
+			})
+		}
+		crowd.Wait()
+		require.Equal(t, 20*time.Millisecond, time.Since(began))
+		time.Sleep(time.Second) // the dials that were under way
+		require.LessOrEqual(t, f.dials.Load(), int64(7))
+	})
+}
+
 func TestFault22_AColdStormDialsWithinTheWindow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, f := newPool(t, func(c *Config[*fakeConn]) { c.MaxSize = 100 })

@@ -77,6 +77,23 @@ func TestTheWindowIsOneAfterAFailureAndOpensAgain(t *testing.T) {
 	}
 }
 
+func TestTheWindowStartsAnewAfterARest(t *testing.T) {
+	for _, most := range []int{1, 2, 3, 20} {
+		p := New(Config{MaxWindow: most, BackoffMin: 1, BackoffMax: 1, DownAfter: 1})
+		initial := p.Window()
+		p.Rested()
+		require.Equal(t, initial, p.Window())
+		for range 5 {
+			p.Succeeded()
+		}
+		p.Rested()
+		require.Equal(t, initial, p.Window())
+		p.Failed(0, 0, errDial)
+		p.Rested()
+		require.Equal(t, 1, p.Window(), "a rest does not make up for a failure")
+	}
+}
+
 func TestAFailureIsTheLastErrorUntilASuccess(t *testing.T) {
 	p := New(config)
 	p.Failed(0, 5*ms, errors.New("no route"))
