@@ -73,7 +73,7 @@ func (l *List) link(n uint32) *atomic.Uint32 {
 }
 
 // Near returns the number in the calling goroutine's cell, which stays there.
-// Cost: 3 ns, none of it for a write.
+// It writes nothing and costs 2 ns.
 func (l *List) Near() (n uint32, ok bool) {
 	if len(l.cells) == 0 {
 		return 0, false
