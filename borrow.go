@@ -290,8 +290,8 @@ func (s *seat[T]) reused(lease slot.Word) bool { return lease.Turn() != s.bornTu
 func (b *borrower[T]) failWait(err error) error {
 	p := b.pool
 	stage := StageWait
-	switch {
-	case errors.As(err, new(*downError)):
+	switch _, down := err.(*downError); {
+	case down:
 		stage = StageConnect
 	case errors.Is(err, context.Canceled):
 		p.count.cancels.Add(1)

@@ -88,34 +88,43 @@ func (p *Pool[T]) maxIdleLocked() int {
 type snapshot struct {
 	mu struct {
 		sync.Mutex
-		taken   bool
-		at      time.Duration
-		stats   Stats
-		holders []Holder
+		at   time.Duration
+		seen *seen
 	}
+}
+
+// seen is what a snapshot saw. It is passed by pointer, since it would not fit
+// the small stack of a goroutine that has only waited.
+type seen struct {
+	stats   Stats
+	holders []Holder
 }
 
 // snapshotAge is how old a snapshot may be to be shared.
 const snapshotAge = 100 * time.Millisecond
 
-func (p *Pool[T]) failureSnapshot() (Stats, []Holder) {
+func (p *Pool[T]) failureSnapshot() *seen {
 	s := &p.snapshot.mu
 	s.Lock()
 	defer s.Unlock()
-	if now := p.now(); !s.taken || now-s.at >= snapshotAge {
-		s.taken, s.at, s.stats, s.holders = true, now, p.Stats(), p.suspectsFirst()
+	if now := p.now(); s.seen == nil || now-s.at >= snapshotAge {
+		s.at, s.seen = now, p.see()
 	}
-	return s.stats, s.holders
+	return s.seen
 }
+
+func (p *Pool[T]) see() *seen { return &seen{p.Stats(), p.suspectsFirst()} }
 
 // newAcquireError describes a failed acquire.
 func (p *Pool[T]) newAcquireError(stage Stage, waited time.Duration, err error) *AcquireError {
-	e := &AcquireError{Pool: p.cfg.Name, Stage: stage, Waited: waited, Err: err}
-	e.Stats, e.Holders = p.failureSnapshot()
 	p.mu.Lock()
-	e.LastConnect = p.mu.pace.Failing()
+	failing := p.mu.pace.Failing()
 	p.mu.Unlock()
-	return e
+	seen := p.failureSnapshot()
+	return &AcquireError{
+		Pool: p.cfg.Name, Stage: stage, Waited: waited, Err: err,
+		Stats: seen.stats, Holders: seen.holders, LastConnect: failing,
+	}
 }
 
 // exhausted reports whether those who wait do so because every connection that
