@@ -312,13 +312,20 @@ func TestWithoutDownAfterCallersWaitOutTheirDeadlines(t *testing.T) {
 func TestFault24_AServerThatIsFullKeepsServingWhatItHas(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFactory(t)
+		var admitted atomic.Int64
 		p := f.newPool(func(c *Config[*fakeConn]) {
 			c.MaxSize = 20
+			shut := c.Close
 			c.Connect = func(ctx context.Context) (*fakeConn, error) {
-				if f.slots.now() >= 6 {
+				if admitted.Add(1) > 6 {
+					admitted.Add(-1)
 					return nil, fmt.Errorf("too many clients: %w", errRefused)
 				}
 				return f.connect(ctx)
+			}
+			c.Close = func(ctx context.Context, conn *fakeConn) error {
+				defer admitted.Add(-1)
+				return shut(ctx, conn)
 			}
 		})
 		var wg sync.WaitGroup
