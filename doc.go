@@ -73,7 +73,8 @@
 //
 // The gate is one word, mostly read, that says whether anything is out of the
 // ordinary: the pool is closed or paused, somebody waits, stacks are wanted.
-// Acquire loads it before it pops; Release loads it after it has pushed.
+// Acquire loads it before it looks for a slot; Release loads it after its slot is
+// idle and listed.
 //
 // Those who wait stand in one queue (internal/waitq), and one function, serve,
 // brings them together with what is idle. What is not idle may be dialled: one
@@ -83,14 +84,17 @@
 // slot now and then, and what has not moved since the last time has been idle, or
 // leased, all the while. Leases are counted by the turns of the words.
 //
-// The design departs in four places from what such pools usually do, and from
+// The design departs in five places from what such pools usually do, and from
 // its own first draft. Slots are lent without being taken off the list, which cost
 // 18 ns and costs 10. Slots that are closed where they lie are opened again where
 // they lie, with their number still listed, so no list is ever searched. Slots
 // due for a check have a list of their own, because one due slot on top of the
 // stack hid a good one below. And a dial's result is published as idle and then
 // served like any other, not handed to a waiter directly: one way in is easier to
-// get right than two.
+// get right than two. Whoever ends a lease of microseconds while others wait gives
+// way to them (pressure.go), which strict order alone does not ask for: without
+// it, 32 goroutines on 8 connections wait at each borrow, 1.6 µs, and with it
+// at one in a million, 5 ns.
 //
 // # Concurrency
 //
@@ -102,8 +106,8 @@
 // # Reading order
 //
 // pool.go and lease.go are the common path; borrow.go is an acquire beside it,
-// serve.go where waiting and releasing meet, dial.go how slots open, close.go how
-// they empty. health.go decides whether a slot is fit to be lent and sweep.go
+// serve.go where waiting and releasing meet, pressure.go what a shortage brings
+// with it, dial.go how slots open, close.go how they empty. health.go decides whether a slot is fit to be lent and sweep.go
 // what has become of the others. resize.go, warm.go, budget.go and autosize.go
 // move the limits; leak.go, stats.go, metrics.go and errors.go tell about it all;
 // sizing.go and sizer.go say how many there should be.
