@@ -29,6 +29,7 @@ func (p *Pool[T]) beginWindow(length time.Duration) {
 	if length <= 0 {
 		length = p.cfg.SizeInterval
 	}
+	length = max(length, samples*minPeriod) // a shorter one would do nothing but sample
 	base := p.Stats()
 	p.mu.Lock()
 	now := p.now()

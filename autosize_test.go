@@ -122,3 +122,12 @@ func TestASizerThatMisbehavesLeavesTheLimitAndIsAskedAgain(t *testing.T) {
 		close(hung)
 	})
 }
+
+// SizeInterval: 5, where 5 * time.Second was meant. If it were sampled as often as
+// it asks for, time would stand still in this bubble.
+func TestASizeIntervalThatIsFarTooShortDoesNotSpin(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		newPool(t, func(c *Config[*fakeConn]) { c.Sizer, c.SizeInterval = UtilizationSizer{}, 5 })
+		time.Sleep(time.Second)
+	})
+}

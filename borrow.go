@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/connpool/connpool/internal/callers"
+	"github.com/connpool/connpool/internal/explore"
 	"github.com/connpool/connpool/internal/slot"
 	"github.com/connpool/connpool/internal/waitq"
 )
@@ -152,15 +153,17 @@ func (b *borrower[T]) wait() (*seat[T], slot.Word, error) {
 // Seam 3: the queue's lock decides between grant and cancel. A cancel that loses
 // owns the grant, and gives it back.
 func (b *borrower[T]) sleep(c *caller) (waitq.Grant, error) {
+	ready, done := explore.Wait(c.Ready(), b.ctx.Done())
 	select {
-	case <-c.Ready():
+	case <-ready:
 		return c.Granted(), nil
-	case <-b.ctx.Done():
+	case <-done:
 	}
 	if b.pool.queue.Leave(&c.Waiter) {
 		return waitq.Grant{}, b.ended()
 	}
-	<-c.Ready()
+	ready, _ = explore.Wait(c.Ready(), nil)
+	<-ready
 	if grant := c.Granted(); grant.Err == nil {
 		b.pool.withdraw(grant)
 	}

@@ -74,8 +74,12 @@ func (p *Pool[T]) wantedLocked() int {
 		return 0
 	}
 	waiting, live := p.queue.Len(), p.liveLocked()
+	leaving := p.mu.leaving
+	if p.cfg.MaxIdle > 0 && p.idleCount.Load() >= int64(p.cfg.MaxIdle) {
+		leaving = 0 // a replacement ahead of time would not be let stay
+	}
 	want := waiting - int(p.coming.Load()-p.suspects.Load())
-	want = max(want, p.cfg.MinSize-(live-p.mu.leaving), p.mu.warm-live)
+	want = max(want, p.cfg.MinSize-(live-leaving), p.mu.warm-live)
 	if p.cfg.MinIdle > 0 {
 		want = max(want, p.cfg.MinIdle+waiting-int(p.idleCount.Load()))
 	}

@@ -59,6 +59,9 @@ func (e *PanicError) Error() string {
 // not print the fields: Value may be a connection.
 func (e *PanicError) MarshalText() ([]byte, error) { return []byte(e.Error()), nil }
 
+// GoString returns what Error does, for the same reason.
+func (e *PanicError) GoString() string { return e.Error() }
+
 // Unwrap returns the panic's value if it is an error.
 func (e *PanicError) Unwrap() error {
 	err, _ := e.Value.(error)
@@ -139,6 +142,9 @@ func (e *AcquireError) Error() string {
 // MarshalText returns what Error does, so that encoders such as encoding/json do
 // not print the fields: connect errors may hold passwords, which Error blanks.
 func (e *AcquireError) MarshalText() ([]byte, error) { return []byte(e.Error()), nil }
+
+// GoString returns what Error does, for the same reason.
+func (e *AcquireError) GoString() string { return e.Error() }
 
 func (e *AcquireError) describeWait(b *strings.Builder) {
 	switch {

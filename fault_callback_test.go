@@ -301,3 +301,23 @@ func TestACallbackMayCloseThePool(t *testing.T) {
 		require.ErrorIs(t, err, ErrClosed)
 	})
 }
+
+func TestACallbackThatPanicsInAcquireIdleLosesNoLease(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var calls atomic.Int64
+		p, _ := newPool(t, func(c *Config[*fakeConn]) {
+			c.MaxSize = 3
+			c.Alive = func(*fakeConn) error {
+				if calls.Add(1) == 6 { // three for the leases before, and one is left to get
+					panic("as planned")
+				}
+				return nil
+			}
+		})
+		release(acquireN(t, p, 3)...)
+		require.PanicsWithValue(t, "as planned", func() { p.AcquireIdle() })
+		synctest.Wait()
+		require.Zero(t, p.Stats().InUse)
+		requireFull(t, p, 3)
+	})
+}

@@ -381,3 +381,17 @@ func (f *factory) workAgain() (hung chan struct{}) {
 	f.set(func() { hung, f.mu.hang = f.mu.hang, nil })
 	return hung
 }
+
+func TestAFailureFromBeforeAPauseIsNoOutageAfterIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, f := newPool(t, nil)
+		f.failWith(errRefused)
+		waiter := begin(t.Context(), p)
+		synctest.Wait() // one dial has failed
+		p.Pause()
+		f.failWith(nil)
+		time.Sleep(10 * time.Second)
+		p.Resume()
+		waiter.get(t).Release()
+	})
+}

@@ -142,6 +142,9 @@ func (p *Pool[T]) proved(s *seat[T], reason CloseReason, err error) {
 	switch {
 	case err == nil:
 		s.checked.Store(int64(p.now()))
+		if s.expiry()-p.now() <= p.period {
+			s.word.Mark(slot.Expired) // the sweep has gone by meanwhile
+		}
 		p.publish(s, slot.Fresh)
 		p.stir()
 	case err == errAbandoned:

@@ -91,7 +91,7 @@ func (p *Pool[T]) held() (held, kept []callers.Held) {
 		if since == off {
 			since = now
 		}
-		lease := callers.Held{Stack: stack, Held: now - since}
+		lease := callers.Held{Stack: stack, Held: max(0, now-since)} // it may have begun just now
 		switch now := s.word.Load(); {
 		case !now.Same(w): // it has ended, and another may have begun
 		case now.Has(slot.Kept):

@@ -734,3 +734,24 @@ func TestTheProfileDoesNotListWhatWasNotCaptured(t *testing.T) {
 	require.Zero(t, inProfile(t, "connpool.profiledSite"))
 	lease.Release()
 }
+
+func TestNoHolderHasHeldForLessThanNothing(t *testing.T) {
+	p, _ := newPool(t, func(c *Config[*fakeConn]) { c.MaxSize, c.LeakStacks = 300, StacksAlways })
+	release(acquireN(t, p, 300)...)
+	var over atomic.Bool
+	var group sync.WaitGroup
+	for range 4 {
+		group.Go(func() {
+			for !over.Load() {
+				acquire(t, p).Release()
+			}
+		})
+	}
+	for range 500 {
+		for _, h := range p.Holders() {
+			require.GreaterOrEqual(t, h.Held, time.Duration(0), h.String())
+		}
+	}
+	over.Store(true)
+	group.Wait()
+}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/connpool/connpool/internal/alarm"
+	"github.com/connpool/connpool/internal/explore"
 	"github.com/connpool/connpool/internal/idle"
 	"github.com/connpool/connpool/internal/pace"
 	"github.com/connpool/connpool/internal/slot"
@@ -44,10 +45,10 @@ type Pool[T any] struct {
 	// Supply on its way, beside the dials: slots in states resetting and checking
 	// that will be lent to whoever waits, and how many of those checks are of
 	// suspects, on which nobody counts.
-	coming, suspects atomic.Int64
+	coming, suspects explore.Int64
 
-	idleCount atomic.Int64 // slots in state idle; kept only if counted
-	counted   bool         // MinIdle or MaxIdle needs idleCount
+	idleCount explore.Int64 // slots in state idle; kept only if counted
+	counted   bool          // MinIdle or MaxIdle needs idleCount
 
 	refused   atomic.Bool  // an outage has failed somebody, and no dial has succeeded since
 	abandoned atomic.Int64 // callbacks that hang past their time-out
@@ -65,7 +66,7 @@ type Pool[T any] struct {
 	// never sees more than the limit. It is never held while user code runs, and
 	// may be held while the queue's lock is taken, never the other way round.
 	mu struct {
-		sync.Mutex
+		explore.Mutex
 		closed  bool
 		maxSize int
 		limit   int // what the Sizer allows of maxSize
@@ -93,7 +94,7 @@ type Pool[T any] struct {
 
 	// occupied mirrors mu.open when it is at the limit, so that a waiter need not
 	// take mu to learn that it cannot dial. See grow.
-	occupied atomic.Bool
+	occupied explore.Bool
 
 	drained chan struct{} // closed once the closed pool has nothing open and no task left
 	drain   sync.Once
@@ -210,11 +211,20 @@ func (p *Pool[T]) TryAcquire(ctx context.Context) (Lease[T], error) {
 // wait or dial.
 func (p *Pool[T]) AcquireIdle() []Lease[T] {
 	var leases []Lease[T]
+	returned := false
+	defer func() {
+		if !returned { // Alive or Prepare has not returned
+			for _, lease := range leases {
+				lease.Release()
+			}
+		}
+	}()
 	b := borrower[T]{pool: p, ctx: context.Background(), unproved: takeAsIs}
 	for {
 		b.capture() // anew: a stack is of one lease
 		s, w, err := b.tryNext()
 		if err != nil {
+			returned = true
 			return leases
 		}
 		if lease, verdict, _ := b.lend(s, w); verdict == lent {

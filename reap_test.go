@@ -407,3 +407,48 @@ func TestAcquireIdleDoesNotLaunderASuspect(t *testing.T) {
 		lease.Release()
 	})
 }
+
+func TestALongResetDoesNotOutliveTheLifetime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, _ := newPool(t, func(c *Config[*fakeConn]) {
+			c.MaxSize, c.MaxLifetime, c.LifetimeJitter = 1, 5*time.Second, -1
+			c.Reset = func(context.Context, *fakeConn) error { time.Sleep(2 * time.Second); return nil }
+		})
+		first := acquire(t, p)
+		conn := first.Conn()
+		time.Sleep(3400 * time.Millisecond)
+		first.Release() // the sweep goes by while it is reset
+		again := acquire(t, p)
+		require.NotSame(t, conn, again.Conn())
+		again.Release()
+	})
+}
+
+// The replacement that MinSize asks for ahead of time would be closed at once, and
+// dialled again.
+func TestAReplacementThatMaxIdleWouldNotLetStayIsNotDialledForEver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, f := newPool(t, func(c *Config[*fakeConn]) {
+			c.MaxSize, c.MinSize, c.MaxIdle, c.MaxLifetime, c.LifetimeJitter = 5, 1, 1, 5*time.Second, -1
+		})
+		pass(6 * time.Second)
+		require.LessOrEqual(t, f.dials.Load(), int64(3))
+	})
+}
+
+func TestNoMoreThanMaxIdleAreIdleAfterAPause(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, _ := newPool(t, func(c *Config[*fakeConn]) { c.MaxSize, c.MaxIdle = 4, 1 })
+		leases := acquireN(t, p, 4)
+		ctx, cancel := context.WithCancel(t.Context())
+		waiter := begin(ctx, p)
+		synctest.Wait()
+		p.Pause()
+		release(leases...)
+		cancel()
+		require.ErrorIs(t, waiter.fails(t), context.Canceled)
+		p.Resume()
+		synctest.Wait()
+		require.Equal(t, 1, p.Stats().Idle)
+	})
+}

@@ -55,7 +55,8 @@ func (p *Pool[T]) setLimit(limit, maxSize int) {
 }
 
 // payLocked claims idle slots against the debt, and marks the others for what
-// remains of it.
+// remains of it. One that has become idle since it was looked at pays too, lest it
+// stay idle with a mark.
 func (p *Pool[T]) payLocked() (claimed []*seat[T]) {
 	p.eachLocked(func(s *seat[T]) {
 		if p.mu.debt > 0 && s.claimIdle(s.word.Load(), slot.Closing) {
@@ -63,9 +64,12 @@ func (p *Pool[T]) payLocked() (claimed []*seat[T]) {
 			claimed = append(claimed, s)
 		}
 	})
-	if p.mu.debt > 0 {
-		p.eachLocked(func(s *seat[T]) { s.word.Mark(slot.Surplus) })
-	}
+	p.eachLocked(func(s *seat[T]) {
+		if p.mu.debt > 0 && s.claimIdle(s.word.Mark(slot.Surplus), slot.Closing) {
+			p.mu.debt--
+			claimed = append(claimed, s)
+		}
+	})
 	return claimed
 }
 
@@ -106,6 +110,9 @@ func (p *Pool[T]) Pause() { p.queue.Pause(true) }
 
 // Resume ends a Pause, and serves those who wait.
 func (p *Pool[T]) Resume() {
+	p.mu.Lock()
+	p.mu.pace.Resumed(p.now())
+	p.mu.Unlock()
 	p.queue.Pause(false)
 	p.serve()
 }

@@ -251,7 +251,7 @@ func (p *Pool[T]) roomForIdle() bool {
 		return true
 	}
 	most := p.cfg.MaxIdle
-	if n := p.idleCount.Add(1); most == 0 || n <= int64(max(most, 0)) || p.queue.Len() > 0 {
+	if n := p.idleCount.Add(1); most == 0 || n <= int64(max(most, 0)) || p.queue.Len() > 0 && !p.paused() {
 		return true
 	}
 	p.idleCount.Add(-1)

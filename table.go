@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/connpool/connpool/internal/callers"
+	"github.com/connpool/connpool/internal/explore"
 	"github.com/connpool/connpool/internal/slot"
 )
 
@@ -20,7 +21,7 @@ type seat[T any] struct {
 	// conn points to the connection. It is a box of its own for each dial, because
 	// an interface that is read while it is overwritten would tear. Written by the
 	// dialler before the word says idle, cleared by the closer.
-	conn atomic.Pointer[T]
+	conn explore.Pointer[T]
 
 	pool *Pool[T] // fixed
 	n    uint32   // fixed: the slot's number

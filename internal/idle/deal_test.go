@@ -20,7 +20,7 @@ func TestWhoKeepsMissingIsDealtOneCellAfterAnother(t *testing.T) {
 }
 
 func TestNearIsWhatWasPushedLastAndStays(t *testing.T) {
-	l := New(2)
+	l := New(1) // where the stack ends may differ between here and inside Push
 	l.Grow(16)
 	_, ok := l.Near()
 	require.False(t, ok)

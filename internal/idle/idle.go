@@ -12,6 +12,8 @@ package idle
 import (
 	"math/bits"
 	"sync/atomic"
+
+	"github.com/connpool/connpool/internal/explore"
 )
 
 // List is the list of idle slots' numbers. It must not be copied. All but Grow
@@ -28,19 +30,19 @@ type List struct {
 	// head is the stack's top: its number plus one in the lower half (0: empty)
 	// and a tag in the upper half that changes with every change, so that a
 	// compare-and-swap cannot succeed on a head that has gone and come back.
-	head atomic.Uint64
+	head explore.Uint64
 	_    [56]byte
 
 	// next[k][i] is the link of number i+len(next[k])-first, as in head's lower
 	// half. Links lie apart from the slots' words so that a push cannot erase a
 	// flag there.
-	next [maxChunks][]atomic.Uint32
+	next [maxChunks][]explore.Uint32
 }
 
 // cell holds one number plus one, or 0. It fills two cache lines because
 // processors fetch lines in pairs.
 type cell struct {
-	n atomic.Uint32
+	n explore.Uint32
 	_ [124]byte
 }
 
@@ -60,13 +62,13 @@ func New(cells int) *List { return &List{cells: make([]cell, cells)} }
 func (l *List) Grow(n int) {
 	for k, room := 0, 0; room < n; k++ {
 		if l.next[k] == nil {
-			l.next[k] = make([]atomic.Uint32, first<<k)
+			l.next[k] = make([]explore.Uint32, first<<k)
 		}
 		room += first << k
 	}
 }
 
-func (l *List) link(n uint32) *atomic.Uint32 {
+func (l *List) link(n uint32) *explore.Uint32 {
 	i := n + first
 	k := bits.Len32(i) - bits.Len32(first)
 	return &l.next[k][i-first<<k]

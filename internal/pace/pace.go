@@ -82,6 +82,14 @@ func (p *Pace) Succeeded() {
 // connections that take 150 ms to open need no sixth.
 func (p *Pace) Rested() { p.window = min(p.window, initialWindow) }
 
+// Resumed tells that dials may be started again after a time in which none could
+// be: what failed before says nothing of now, but that one should go slowly.
+func (p *Pace) Resumed(now time.Duration) {
+	if p.failing {
+		p.since, p.down = now, false
+	}
+}
+
 // Failed tells of a dial, started and failed at the given times.
 func (p *Pace) Failed(started, now time.Duration, err error) {
 	if !p.failing {

@@ -94,6 +94,24 @@ func TestTheWindowStartsAnewAfterARest(t *testing.T) {
 	}
 }
 
+func TestAfterAStandstillAnOutageBeginsAnew(t *testing.T) {
+	fromEachStart(t, func(t *testing.T, start time.Duration) {
+		p := New(config)
+		p.Resumed(start)
+		_, ok := p.DownAt()
+		require.False(t, ok, "nothing has failed")
+		p.Failed(start, start, errDial)
+		p.Observe(start + 9*second)
+		require.True(t, p.Down())
+		p.Resumed(start + 9*second)
+		require.False(t, p.Down())
+		require.ErrorIs(t, p.Failing(), errDial, "it is still what happened last")
+		at, ok := p.DownAt()
+		require.True(t, ok)
+		require.Equal(t, start+12*second, at)
+	})
+}
+
 func TestAFailureIsTheLastErrorUntilASuccess(t *testing.T) {
 	p := New(config)
 	p.Failed(0, 5*ms, errors.New("no route"))

@@ -15,7 +15,7 @@
 // it had been kept for exactly that many.
 package slot
 
-import "sync/atomic"
+import "github.com/connpool/connpool/internal/explore"
 
 // State is what a slot is doing.
 type State uint8
@@ -134,7 +134,7 @@ func (w Word) Lease() Word { return w &^ (flagMask &^ Listed) }
 func (w Word) Same(v Word) bool { return (w^v)&^flagMask == 0 }
 
 // Cell is a slot's word in memory. The zero Cell is an empty slot at turn 0.
-type Cell struct{ v atomic.Uint64 }
+type Cell struct{ v explore.Uint64 }
 
 // Load returns the word.
 func (c *Cell) Load() Word { return Word(c.v.Load()) }

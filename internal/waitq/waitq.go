@@ -8,15 +8,15 @@
 package waitq
 
 import (
-	"sync"
-	"sync/atomic"
 	"time"
+
+	"github.com/connpool/connpool/internal/explore"
 )
 
 // Gate is a word of bits, mostly read, that tells passers-by whether anything
 // is out of the ordinary. The first three bits belong to the queue and change
 // under its lock; the owner of the gate may use those from Free up.
-type Gate struct{ bits atomic.Uint32 }
+type Gate struct{ bits explore.Uint32 }
 
 // The queue's bits.
 const (
@@ -82,6 +82,7 @@ func (w *Waiter) Granted() Grant { return w.grant }
 // of the queue has unlinked the waiter. It does not block.
 func (w *Waiter) Wake(g Grant) {
 	w.grant = g
+	explore.Point()
 	w.ready <- struct{}{}
 }
 
@@ -89,10 +90,10 @@ func (w *Waiter) Wake(g Grant) {
 type Queue struct {
 	gate   *Gate
 	max    int
-	length atomic.Int64
+	length explore.Int64
 
 	mu struct {
-		sync.Mutex
+		explore.Mutex
 		root   Waiter // root.next is the head, root.prev the tail
 		ticket uint64 // of the last that joined
 	}

@@ -1,0 +1,204 @@
+//go:build explore
+
+package connpool
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"testing"
+
+	"github.com/connpool/connpool/internal/explore"
+	"github.com/connpool/connpool/internal/idle"
+	"github.com/connpool/connpool/internal/slot"
+)
+
+// Fixtures of the scenarios that the explorer takes through every schedule. They
+// need no other test file, since each mutant is built with these alone.
+
+// thing is a connection.
+type thing struct{ users int }
+
+// house is a pool whose slots are set up by hand: it dials nothing and its alarms
+// are off, so that all that happens in it happens in the scenario's threads.
+type house struct {
+	*Pool[*thing]
+	run  *explore.Run
+	lent int // acquires that succeeded
+}
+
+func newHouse(r *explore.Run, size int) *house {
+	p, err := New(Config[*thing]{
+		Name:           "explored",
+		Connect:        func(context.Context) (*thing, error) { return new(thing), nil },
+		MaxSize:        size,
+		AcquireTimeout: -1, CheckAfterIdle: -1, CheckInterval: -1,
+		IdleTimeout: -1, MaxLifetime: -1, LeakThreshold: -1,
+		LeakStacks: StacksNever,
+		Logger:     slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		panic(err)
+	}
+	p.sweeper.Stop()
+	p.retry.Stop()
+	p.expiry.Stop()
+	p.sizing.Stop()
+	p.strays.Store(1 << 20) // stops the dialling
+	// Failures share a snapshot of the pool: none needs to be made, under a lock
+	// that the explorer does not know.
+	p.snapshot.mu.seen, p.snapshot.mu.at = new(seen), off
+	h := &house{Pool: p, run: r}
+	h.withCells(0)
+	return h
+}
+
+// withCells gives the pool's idle list so many cells, one or none: which of more
+// a goroutine goes to is not the same each time.
+func (h *house) withCells(n int) {
+	h.idle = idle.New(n)
+	h.idle.Grow(firstChunk)
+}
+
+// dialling returns an open slot with a new connection that nobody has got yet.
+func (h *house) dialling() *seat[*thing] {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	s := h.emptyLocked()
+	for w := s.word.Load(); !s.word.CAS(w, w.Open()); w = s.word.Load() {
+	}
+	h.mu.open++
+	h.mu.opened++
+	h.mu.connecting++
+	h.noteLocked()
+	return s
+}
+
+// opened makes so many slots idle and returns them.
+func (h *house) opened(n int) (open []*seat[*thing]) {
+	for range n {
+		s := h.dialling()
+		h.dialled(s, new(thing), 0)
+		open = append(open, s)
+	}
+	return open
+}
+
+// leased opens so many slots and returns leases of them.
+func (h *house) leased(n int) (leases []Lease[*thing]) {
+	h.opened(n)
+	for range n {
+		lease, err := h.Acquire(context.Background())
+		if err != nil {
+			panic(err)
+		}
+		h.lent++
+		lease.Conn().users++
+		leases = append(leases, lease)
+	}
+	return leases
+}
+
+// acquire acquires for a thread, and notes the use of what it gets.
+func (h *house) acquire(ctx context.Context) (Lease[*thing], error) {
+	lease, err := h.Acquire(ctx)
+	if err == nil {
+		h.begin(lease)
+	}
+	return lease, err
+}
+
+func (h *house) begin(lease Lease[*thing]) {
+	h.lent++
+	c := lease.Conn()
+	c.users++
+	h.run.Require(c.users == 1, "a connection has %d users", c.users)
+}
+
+// end ends a use, and says how.
+func (h *house) end(lease Lease[*thing], how func(Lease[*thing])) {
+	c := lease.Conn()
+	c.users--
+	h.run.Require(c.users == 0, "a connection has %d users after one has ended", c.users)
+	how(lease)
+}
+
+func (h *house) release(lease Lease[*thing]) { h.end(lease, Lease[*thing].Release) }
+
+// borrow is a thread that uses a connection once. It must get one.
+func (h *house) borrow() {
+	lease, err := h.acquire(context.Background())
+	if err != nil {
+		h.run.Failf("acquire: %v", err)
+		return
+	}
+	explore.Point()
+	h.release(lease)
+}
+
+// borrowOr is a thread that uses a connection once, or is told why it cannot.
+func (h *house) borrowOr(ctx context.Context, refusal error) func() {
+	return func() {
+		lease, err := h.acquire(ctx)
+		if err == nil {
+			h.release(lease)
+			return
+		}
+		h.run.Require(errors.Is(err, refusal), "acquire: %v", err)
+	}
+}
+
+// settled checks, once all threads have ended, what must hold then whatever the
+// schedule was: of the open slots so many are idle, nobody waits, each idle
+// slot's number is listed once, what was opened is open or was closed once, and
+// the turns of the slots count the leases.
+func (h *house) settled(idle int) {
+	p, r := h.Pool, h.run
+	r.Require(p.queue.Len() == 0 && p.gate.Load()&gateRelease == 0, "%d wait, gate %b", p.queue.Len(), p.gate.Load())
+	h.requireListed()
+	s := p.gauges()
+	r.Require(s.Idle == idle && s.Size == idle, "%d open and %d idle, not %d", s.Size, s.Idle, idle)
+	r.Require(s.Acquires == uint64(h.lent), "%d leases, and %d callers had one", s.Acquires, h.lent)
+	closes := uint64(0)
+	for reason := range p.count.closes {
+		closes += p.count.closes[reason].Load()
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	r.Require(p.mu.open == idle && p.mu.closing == 0 && p.mu.connecting == 0 && p.mu.debt == 0,
+		"counted: %d open, %d closing, %d connecting, debt %d", p.mu.open, p.mu.closing, p.mu.connecting, p.mu.debt)
+	r.Require(p.mu.opened == closes+uint64(idle), "%d opened, %d closed, %d idle", p.mu.opened, closes, idle)
+	r.Require(p.coming.Load() == 0, "%d coming", p.coming.Load())
+}
+
+// requireListed checks that a number is listed once where its word says listed,
+// as it must for an idle one, and else not at all. It empties the lists.
+func (h *house) requireListed() {
+	listed := map[uint32]int{}
+	for _, l := range []*idle.List{h.idle, h.due} {
+		for n, ok := l.Pop(); ok && listed[n] < 2; n, ok = l.Pop() {
+			listed[n]++
+		}
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.eachLocked(func(s *seat[*thing]) {
+		w, want := s.word.Load(), 0
+		if w.Has(slot.Listed) {
+			want = 1
+		}
+		h.run.Require(listed[s.n] == want, "slot %d is listed %d times, and its word says %d", s.n, listed[s.n], want)
+		h.run.Require(w.State() != slot.Idle || want == 1, "slot %d is idle and not listed", s.n)
+		h.run.Require(w.State() != slot.Idle || !w.Has(slot.Doomed), "slot %d is idle and doomed", s.n)
+		h.run.Require(w.State() != slot.Idle || s.conn.Load() != nil, "slot %d is idle and has no connection", s.n)
+	})
+}
+
+// exploreHouse takes a scenario in a new pool through its schedules.
+func exploreHouse(t *testing.T, size, preemptions int, scenario func(r *explore.Run, h *house)) {
+	t.Helper()
+	explore.All(t, preemptions, func(r *explore.Run) {
+		h := newHouse(r, size)
+		scenario(r, h)
+	})
+}
