@@ -1,0 +1,129 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/connpool/connpool"
+)
+
+// backoffMax bounds the pause between two dials of an outage; backoffMin is where
+// it starts.
+const backoffMin, backoffMax = 50 * time.Millisecond, time.Second
+
+// ours is this pool, set up as a careful user would whose callers would rather
+// wait an outage out than be told of it.
+type ours struct {
+	*connpool.Pool[*pgx.Conn]
+	tape *tape
+}
+
+func openOurs(dsn string, t *tape) (subject, error) {
+	login, err := pgx.ParseConfig(dsn)
+	if err != nil {
+		return nil, err
+	}
+	login.Tracer = dialTracer{t}
+	o := &ours{tape: t}
+	o.Pool, err = connpool.New(connpool.Config[*pgx.Conn]{
+		Name:           "outage",
+		Connect:        func(ctx context.Context) (*pgx.Conn, error) { return o.connect(ctx, login) },
+		Close:          end,
+		Check:          o.check,
+		Clean:          clean,
+		IsBad:          isBad,
+		MaxSize:        maxSize,
+		ConnectTimeout: connectTimeout,
+		CheckTimeout:   connectTimeout,
+		CloseTimeout:   connectTimeout,
+		BackoffMin:     backoffMin,
+		BackoffMax:     backoffMax,
+		DownAfter:      -1,
+		Logger:         slog.New(slog.DiscardHandler),
+	})
+	return o, err
+}
+
+func (o *ours) connect(ctx context.Context, login *pgx.ConnConfig) (*pgx.Conn, error) {
+	login = login.Copy()
+	o.tape.countSocket(login)
+	conn, err := pgx.ConnectConfig(ctx, login)
+	if err != nil {
+		return nil, err
+	}
+	o.tape.issue(conn)
+	return conn, nil
+}
+
+// end closes a connection. After a query that was cut off pgx is still cancelling
+// it at the server, which takes a while if that does not answer: when the time
+// is up the socket goes, or MaxSize would not bound the connections.
+func end(ctx context.Context, conn *pgx.Conn) error {
+	err := conn.Close(ctx)
+	select {
+	case <-conn.PgConn().CleanupDone():
+		return err
+	case <-ctx.Done():
+		return errors.Join(ctx.Err(), conn.PgConn().Conn().Close())
+	}
+}
+
+func (o *ours) check(ctx context.Context, conn *pgx.Conn) error {
+	if err := conn.Ping(ctx); err != nil {
+		return err
+	}
+	passportOf(conn).proved.Store(int64(o.tape.now()))
+	return nil
+}
+
+var (
+	errBusy          = errors.New("returned with unread rows")
+	errInTransaction = errors.New("returned in a transaction")
+)
+
+func clean(conn *pgx.Conn) error {
+	switch {
+	case conn.IsClosed():
+		return connpool.ErrBadConn
+	case conn.PgConn().IsBusy():
+		return errBusy
+	case conn.PgConn().TxStatus() != 'I':
+		return errInTransaction
+	}
+	return nil
+}
+
+func (o *ours) call(ctx context.Context, c *call) {
+	lease, err := o.Acquire(ctx)
+	if err != nil {
+		c.err = err
+		return
+	}
+	c.got = o.tape.now()
+	c.holds(passportOf(lease.Conn()))
+	c.server, c.err = ask(ctx, lease.Conn())
+	lease.ReleaseErr(broken(c.err))
+	o.tape.noteReported(c)
+}
+
+// broken says that a server which does not answer is no matter of one caller's
+// deadline: the other connections are to be checked.
+func broken(err error) error {
+	if errors.Is(err, errNoAnswer) {
+		return fmt.Errorf("%w: %s", connpool.ErrBadConn, err)
+	}
+	return err
+}
+
+func (o *ours) renew() { o.Retire() }
+
+func (o *ours) close(limit time.Duration) error {
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	return o.Shutdown(ctx)
+}

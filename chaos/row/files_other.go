@@ -1,0 +1,7 @@
+//go:build !unix
+
+package row
+
+import "errors"
+
+func limitFiles(uint64) (func(), error) { return nil, errors.ErrUnsupported }

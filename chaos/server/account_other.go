@@ -1,0 +1,12 @@
+//go:build !unix
+
+package server
+
+import (
+	"errors"
+	"syscall"
+)
+
+func unprivileged() *syscall.SysProcAttr { return nil }
+
+func hand(string) error { return errors.ErrUnsupported }
