@@ -318,6 +318,7 @@ func TestACallbackThatPanicsInAcquireIdleLosesNoLease(t *testing.T) {
 		require.PanicsWithValue(t, "as planned", func() { p.AcquireIdle() })
 		synctest.Wait()
 		require.Zero(t, p.Stats().InUse)
+		require.EqualValues(t, 3, p.Stats().Acquires, "nobody got the others")
 		requireFull(t, p, 3)
 	})
 }

@@ -213,8 +213,9 @@ func (p *Pool[T]) AcquireIdle() []Lease[T] {
 	var leases []Lease[T]
 	returned := false
 	defer func() {
-		if !returned { // Alive or Prepare has not returned
+		if !returned { // Alive or Prepare has not returned, and nobody gets these
 			for _, lease := range leases {
+				p.count.withdrawn.Add(1)
 				lease.Release()
 			}
 		}
