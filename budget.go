@@ -32,7 +32,10 @@ type Budget struct {
 		waiting  []member // with callers that wait for a unit, in turn
 		hopeful  []member // that would fill a minimum
 		yielding int      // connections being closed for a pool that waits
+		relied   bool     // a claim was left out because of those
 		again    bool     // squeeze will run again by itself
+
+		squeezing, resqueeze bool // squeeze is running, and has to start anew
 	}
 }
 
@@ -120,7 +123,7 @@ func (b *Budget) take(m member) bool {
 	case !slices.Contains(b.mu.waiting, m):
 		b.mu.waiting = append(b.mu.waiting, m)
 		b.heedLocked()
-		m.inBackground(b.squeeze)
+		b.squeezeSoonLocked()
 	}
 	return false
 }
@@ -223,7 +226,11 @@ func (b *Budget) claim(m member) (rested, owes bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.pruneLocked()
-	if len(b.mu.waiting) <= b.mu.yielding || b.neediestLocked() == m {
+	if len(b.mu.waiting) <= b.mu.yielding {
+		b.mu.relied = b.mu.relied || b.mu.yielding > 0
+		return false, false
+	}
+	if b.neediestLocked() == m {
 		return false, false
 	}
 	b.mu.yielding++
@@ -253,15 +260,45 @@ func (b *Budget) pruneLocked() {
 	}
 }
 
+// unclaim takes back a claim that came to nothing. Others may have been left out
+// because of it, and whoever made them has passed by: so the pools are asked anew.
 func (b *Budget) unclaim() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.mu.yielding = max(0, b.mu.yielding-1)
+	if b.mu.relied && len(b.mu.waiting) > b.mu.yielding {
+		b.mu.relied = false
+		b.squeezeSoonLocked()
+	}
 }
 
-// squeeze has pools give up as many connections as pools wait, those first that
-// hold most.
+// squeezeSoonLocked has squeeze run in the background, or start anew if it is
+// running.
+func (b *Budget) squeezeSoonLocked() {
+	switch {
+	case b.mu.squeezing:
+		b.mu.resqueeze = true
+	case len(b.mu.waiting) > 0:
+		b.mu.squeezing = true
+		b.mu.waiting[0].inBackground(b.squeeze)
+	}
+}
+
+// squeeze has pools give up as many connections as pools wait. It runs once at a
+// time.
 func (b *Budget) squeeze() {
+	for again := true; again; {
+		b.pass()
+		b.mu.Lock()
+		again = b.mu.resqueeze
+		b.mu.resqueeze = false
+		b.mu.squeezing = again
+		b.mu.Unlock()
+	}
+}
+
+// pass asks the pools, those first that hold most.
+func (b *Budget) pass() {
 	again := false
 	for _, m := range b.richest() {
 		gave, soon := true, false
@@ -290,9 +327,9 @@ func (b *Budget) squeezeLater() {
 	b.mu.again = true
 	time.AfterFunc(rest, func() {
 		b.mu.Lock()
+		defer b.mu.Unlock()
 		b.mu.again = false
-		b.mu.Unlock()
-		b.squeeze()
+		b.squeezeSoonLocked()
 	})
 }
 
