@@ -8,10 +8,10 @@ import (
 	"log/slog"
 	"net"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/connpool/connpool"
+	"github.com/connpool/connpool/netconn"
 )
 
 // newPool returns a pool whose connections are known to be alive when they are
@@ -51,7 +51,6 @@ func newPool(addr string, size int, downAfter time.Duration, trace *connpool.Tra
 // conn is a connection with the state that belongs to it.
 type conn struct {
 	net.Conn
-	raw     syscall.RawConn
 	replies *bufio.Reader
 
 	// vouched is when somebody last began to look whether the connection is alive.
@@ -67,11 +66,8 @@ const (
 	replyTimeout = 2 * time.Second
 )
 
-var (
-	// errRefused is an answer: the server says no.
-	errRefused = errors.New("refused")
-	errUnread  = errors.New("netconn: there is something unread on the connection")
-)
+// errRefused is an answer: the server says no.
+var errRefused = errors.New("refused")
 
 // connect dials, and waits for the server's greeting: a connection that only the
 // server's kernel has accepted is none yet.
@@ -82,10 +78,7 @@ func connect(ctx context.Context, addr string) (*conn, error) {
 		return nil, err
 	}
 	c := &conn{Conn: tcp, replies: bufio.NewReader(tcp)}
-	if c.raw, err = tcp.(syscall.Conn).SyscallConn(); err == nil {
-		err = c.within(ctx, func() error { return c.expect(greeting) })
-	}
-	if err != nil {
+	if err := netconn.Do(ctx, c, func() error { return c.expect(greeting) }); err != nil {
 		tcp.Close()
 		return nil, err
 	}
@@ -111,15 +104,15 @@ func (c *conn) clean() error {
 // nobody asked for.
 func (c *conn) silent() error {
 	if c.replies.Buffered() > 0 {
-		return errUnread
+		return netconn.ErrUnread
 	}
-	return peek(c.raw)
+	return netconn.Alive(c.Conn)
 }
 
 // ping makes a round trip.
 func (c *conn) ping(ctx context.Context) error {
 	c.vouched = time.Now()
-	return c.within(ctx, func() error {
+	return netconn.Do(ctx, c, func() error {
 		if _, err := fmt.Fprintln(c, "PING"); err != nil {
 			return err
 		}
@@ -131,7 +124,7 @@ func (c *conn) ping(ctx context.Context) error {
 func (c *conn) get(ctx context.Context, key string) (value string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, replyTimeout)
 	defer cancel()
-	err = c.within(ctx, func() error {
+	err = netconn.Do(ctx, c, func() error {
 		if _, err := fmt.Fprintln(c, "GET", key); err != nil {
 			return err
 		}
@@ -139,16 +132,6 @@ func (c *conn) get(ctx context.Context, key string) (value string, err error) {
 		return err
 	})
 	return value, err
-}
-
-// within runs io under the context's deadline, and clears the deadline for the
-// next user.
-func (c *conn) within(ctx context.Context, io func() error) error {
-	deadline, _ := ctx.Deadline() // zero, which means none, if there is none
-	if err := c.SetDeadline(deadline); err != nil {
-		return err
-	}
-	return errors.Join(io(), c.SetDeadline(time.Time{}))
 }
 
 // reply reads one line. "ERR why" is a refusal.

@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/connpool/connpool"
+	"github.com/connpool/connpool/netconn"
 )
 
 // newPool returns a pool of connections to the database of that URL.
@@ -69,7 +70,7 @@ func alive(conn *pgx.Conn) error {
 	if conn.IsClosed() {
 		return connpool.ErrBadConn
 	}
-	return peek(conn.PgConn().Conn())
+	return netconn.Alive(conn.PgConn().Conn())
 }
 
 var (

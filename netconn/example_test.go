@@ -1,0 +1,213 @@
+package netconn_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"time"
+
+	"github.com/connpool/connpool"
+	"github.com/connpool/connpool/netconn"
+)
+
+// A client of a protocol of lines: the pool opens connections, and every request
+// runs under its caller's context.
+func ExamplePoolConfig() {
+	address, stop := serveLines()
+	defer stop()
+
+	cfg := netconn.PoolConfig("tcp", address, netconn.Options{
+		Check: func(_ context.Context, conn net.Conn) error {
+			_, err := ask(conn, "ping")
+			return err
+		},
+	})
+	cfg.MaxSize = 16
+	pool, err := connpool.New(cfg)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer pool.Close()
+
+	for _, word := range []string{"one", "two", "three"} {
+		var reply string
+		err := pool.Do(context.Background(), func(ctx context.Context, conn net.Conn) error {
+			return netconn.Do(ctx, conn, func() (err error) {
+				reply, err = ask(conn, word)
+				return err
+			})
+		})
+		fmt.Println(reply, err)
+	}
+	fmt.Println("connections opened:", pool.Stats().Connects)
+	// Output:
+	// you said one <nil>
+	// you said two <nil>
+	// you said three <nil>
+	// connections opened: 1
+}
+
+// A request that its caller gives up takes its connection with it: the reply that
+// comes late reaches nobody.
+func ExampleDo() {
+	address, stop := serveLines()
+	defer stop()
+	pool, err := connpool.New(netconn.PoolConfig("tcp", address, netconn.Options{}))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer pool.Close()
+
+	request := func(ctx context.Context, line string) (reply string, err error) {
+		err = pool.Do(ctx, func(ctx context.Context, conn net.Conn) error {
+			return netconn.Do(ctx, conn, func() error {
+				reply, err = ask(conn, line)
+				return err
+			})
+		})
+		return reply, err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Millisecond)
+	defer cancel()
+	_, err = request(ctx, "slow")
+	fmt.Println("given up:", errors.Is(err, context.DeadlineExceeded))
+	fmt.Println(request(context.Background(), "next"))
+	// Output:
+	// given up: true
+	// you said next <nil>
+}
+
+// In a Config of one's own, for connections that carry more than a net.Conn:
+// Alive finds what has died, and Clean what has been left unread.
+func ExampleAlive() {
+	type session struct {
+		net.Conn
+		replies *bufio.Reader
+	}
+	address, stop := serveLines()
+	defer stop()
+	silent := func(s session) error {
+		if s.replies.Buffered() > 0 {
+			return netconn.ErrUnread
+		}
+		return netconn.Alive(s.Conn)
+	}
+	pool, err := connpool.New(connpool.Config[session]{
+		Connect: func(ctx context.Context) (session, error) {
+			var d net.Dialer
+			conn, err := d.DialContext(ctx, "tcp", address)
+			return session{conn, bufio.NewReader(conn)}, err
+		},
+		Alive: silent,
+		Clean: func(s session) error {
+			if err := silent(s); !errors.Is(err, connpool.ErrUnsure) {
+				return err
+			}
+			return nil // the next hand-out will ask again
+		},
+		// Where Alive cannot tell, this is asked before a connection is lent.
+		Check: func(ctx context.Context, s session) error {
+			return netconn.Do(ctx, s.Conn, func() error {
+				fmt.Fprintln(s, "ping")
+				_, err := s.replies.ReadString('\n')
+				return err
+			})
+		},
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer pool.Close()
+
+	err = pool.Do(context.Background(), func(_ context.Context, s session) error {
+		fmt.Println("alive:", netconn.Alive(s.Conn))
+		fmt.Fprintln(s, "hello")
+		if _, err := s.replies.Peek(1); err != nil { // and leaves the reply there
+			return err
+		}
+		fmt.Println("clean:", silent(s))
+		return nil
+	})
+	fmt.Println(err)
+	// Output:
+	// alive: <nil>
+	// clean: netconn: there are unread bytes on the connection
+	// <nil>
+}
+
+// Code that dials and closes for every request, given a Dialer's DialContext,
+// uses one connection instead.
+func ExampleDialer() {
+	address, stop := serveLines()
+	defer stop()
+	var dialer netconn.Dialer
+	defer dialer.Close()
+
+	request := func(dial func(network, address string) (net.Conn, error), line string) (string, error) {
+		conn, err := dial("tcp", address)
+		if err != nil {
+			return "", err
+		}
+		defer conn.Close()
+		return ask(conn, line)
+	}
+	for _, word := range []string{"one", "two", "three"} {
+		fmt.Println(request(dialer.Dial, word))
+	}
+	fmt.Println("connections opened:", dialer.Stats()[0].Connects)
+	// Output:
+	// you said one <nil>
+	// you said two <nil>
+	// you said three <nil>
+	// connections opened: 1
+}
+
+// ask sends a line and returns the line that answers it. A connection that is
+// pooled as a net.Conn must not be read further than that: it reads by the byte,
+// where a client of its own type would keep a bufio.Reader with its connection.
+func ask(conn net.Conn, line string) (string, error) {
+	if _, err := fmt.Fprintln(conn, line); err != nil {
+		return "", err
+	}
+	var reply []byte
+	for b := make([]byte, 1); ; reply = append(reply, b[0]) {
+		if _, err := io.ReadFull(conn, b); err != nil {
+			return "", err
+		}
+		if b[0] == '\n' {
+			return string(reply), nil
+		}
+	}
+}
+
+// serveLines starts a server that answers every line, and "slow" slowly.
+func serveLines() (address string, stop func()) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		panic(err)
+	}
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer conn.Close()
+				for lines := bufio.NewScanner(conn); lines.Scan(); {
+					if lines.Text() == "slow" {
+						time.Sleep(50 * time.Millisecond)
+					}
+					fmt.Fprintln(conn, "you said", lines.Text())
+				}
+			}()
+		}
+	}()
+	return listener.Addr().String(), func() { listener.Close() }
+}
