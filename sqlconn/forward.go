@@ -1,0 +1,191 @@
+package sqlconn
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+)
+
+// What conn has always: the driver's method, or what database/sql does without
+// it.
+
+// Prepare is there because driver.Conn has it; database/sql calls PrepareContext.
+func (c *conn) Prepare(query string) (driver.Stmt, error) {
+	return c.PrepareContext(context.Background(), query)
+}
+
+// PrepareContext returns a statement that the connection has kept, or prepares it.
+func (c *conn) PrepareContext(ctx context.Context, query string) (driver.Stmt, error) {
+	if err := c.enter(ctx); err != nil {
+		return nil, err
+	}
+	if s := c.kept.lend(query); s != nil {
+		c.leave(nil)
+		return c.statement(query, s.Stmt, s), nil
+	}
+	s, err := prepare(ctx, c.Conn, query)
+	c.leave(err)
+	if err != nil {
+		return nil, err
+	}
+	return c.statement(query, s, nil), nil
+}
+
+// Begin is there because driver.Conn has it; database/sql calls BeginTx.
+func (c *conn) Begin() (driver.Tx, error) {
+	return c.BeginTx(context.Background(), driver.TxOptions{})
+}
+
+// BeginTx begins a transaction.
+func (c *conn) BeginTx(ctx context.Context, options driver.TxOptions) (driver.Tx, error) {
+	if err := c.enter(ctx); err != nil {
+		return nil, err
+	}
+	t, err := begin(ctx, c.Conn, options)
+	c.leave(err)
+	if err != nil {
+		return nil, err
+	}
+	c.begun = true
+	return tx{t, c}, nil
+}
+
+// Ping asks the server, if the driver can.
+func (c *conn) Ping(ctx context.Context) error {
+	if err := c.enter(ctx); err != nil {
+		return err
+	}
+	err := ping(ctx, c.Conn)
+	c.leave(err)
+	return err
+}
+
+// CheckNamedValue converts an argument, if the driver has its own way for it.
+func (c *conn) CheckNamedValue(value *driver.NamedValue) error {
+	if checker, ok := c.Conn.(driver.NamedValueChecker); ok {
+		return checker.CheckNamedValue(value)
+	}
+	return driver.ErrSkip
+}
+
+// tx is a transaction that its conn watches.
+type tx struct {
+	driver.Tx
+	c *conn
+}
+
+// Commit commits the transaction. Like database/sql, it takes it to have ended
+// whatever the error: most servers roll back what they cannot commit.
+func (t tx) Commit() error {
+	err := t.end(t.Tx.Commit)
+	t.c.begun = false
+	return err
+}
+
+// Rollback rolls the transaction back. If that fails, nobody knows whether it is
+// still open, and the connection is not lent again.
+func (t tx) Rollback() error {
+	err := t.end(t.Tx.Rollback)
+	t.c.begun = err != nil
+	return err
+}
+
+func (t tx) end(how func() error) error {
+	if err := t.c.enter(context.Background()); err != nil {
+		return err
+	}
+	err := how()
+	t.c.leave(err)
+	return err
+}
+
+func exec(ctx context.Context, c driver.Conn, query string, args []driver.NamedValue) (driver.Result, error) {
+	if e, ok := c.(driver.ExecerContext); ok {
+		return e.ExecContext(ctx, query, args)
+	}
+	e, ok := c.(driver.Execer)
+	if !ok {
+		return nil, driver.ErrSkip
+	}
+	values, err := positional(ctx, args)
+	if err != nil {
+		return nil, err
+	}
+	return e.Exec(query, values)
+}
+
+func runQuery(ctx context.Context, c driver.Conn, query string, args []driver.NamedValue) (driver.Rows, error) {
+	if q, ok := c.(driver.QueryerContext); ok {
+		return q.QueryContext(ctx, query, args)
+	}
+	q, ok := c.(driver.Queryer)
+	if !ok {
+		return nil, driver.ErrSkip
+	}
+	values, err := positional(ctx, args)
+	if err != nil {
+		return nil, err
+	}
+	return q.Query(query, values)
+}
+
+func prepare(ctx context.Context, c driver.Conn, query string) (driver.Stmt, error) {
+	if p, ok := c.(driver.ConnPrepareContext); ok {
+		return p.PrepareContext(ctx, query)
+	}
+	s, err := c.Prepare(query)
+	if err == nil && ctx.Err() != nil {
+		return nil, unlessBad(ctx.Err(), s.Close())
+	}
+	return s, err
+}
+
+// begin begins a transaction. Without BeginTx a driver knows one kind of
+// transaction only.
+func begin(ctx context.Context, c driver.Conn, options driver.TxOptions) (driver.Tx, error) {
+	if b, ok := c.(driver.ConnBeginTx); ok {
+		return b.BeginTx(ctx, options)
+	}
+	switch {
+	case options.Isolation != driver.IsolationLevel(sql.LevelDefault):
+		return nil, errIsolation
+	case options.ReadOnly:
+		return nil, errReadOnly
+	}
+	t, err := c.Begin()
+	if err == nil && ctx.Err() != nil {
+		return nil, unlessBad(ctx.Err(), t.Rollback())
+	}
+	return t, err
+}
+
+// unlessBad returns a context's error, which is what database/sql reports when a
+// driver that knows no contexts succeeded too late, whatever became of undoing
+// it; but a connection that broke over it must not be lent again.
+func unlessBad(ctxErr, undone error) error {
+	if errors.Is(undone, driver.ErrBadConn) {
+		return undone
+	}
+	return ctxErr
+}
+
+// positional returns the arguments for a driver that knows neither names nor
+// contexts.
+func positional(ctx context.Context, args []driver.NamedValue) ([]driver.Value, error) {
+	values := make([]driver.Value, len(args))
+	for i, arg := range args {
+		if arg.Name != "" {
+			return nil, errNamed
+		}
+		values[i] = arg.Value
+	}
+	return values, ctx.Err()
+}
+
+// The words are database/sql's, whose answers these are.
+var (
+	errIsolation = errors.New("sql: driver does not support non-default isolation level")
+	errReadOnly  = errors.New("sql: driver does not support read-only transactions")
+	errNamed     = errors.New("sql: driver does not support the use of Named Parameters")
+)
