@@ -17,21 +17,23 @@ type Advice struct {
 }
 
 // Lint reports what is probably not meant: settings that New refuses, and
-// settings that it takes but that have let services down. New does not lint. A
-// Config with Connect, Close, Check and the defaults draws no advice.
+// settings that it takes but that have let services down. What may be open is
+// compared with what files the process may have open (RLIMIT_NOFILE). New does
+// not lint. A Config with Connect, Close, Check and the defaults draws no advice.
 //
 // Advice is a rule of thumb, not a verdict: a pool may have its reasons for
 // every one of these settings. A test is a good place to call Lint; at start-up,
 // log what it finds and go on.
 func (c Config[T]) Lint() []Advice {
-	advice := faultsOf(c.validate())
+	faults := faultsOf(c.validate())
 	faulty := func(field string) bool {
-		return slices.ContainsFunc(advice, func(a Advice) bool { return a.Field == field })
+		return slices.ContainsFunc(faults, func(a Advice) bool { return a.Field == field })
 	}
+	advice := slices.Clone(faults)
 	c.fillCounts()
 	c.fillDurations()
 	c.fillCallbacks()
-	for _, r := range c.rules() {
+	for _, r := range append(c.rules(), c.fileRule(fileLimit())) {
 		if r.broken && !faulty(r.Field) {
 			advice = append(advice, r.Advice)
 		}

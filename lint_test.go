@@ -55,7 +55,7 @@ var lintCases = []struct {
 		func(c *Config[*fakeConn]) { c.MaxSize = 300 }},
 	{"many local ones", "MaxSize", "",
 		nil,
-		func(c *Config[*fakeConn]) { c.MaxSize, c.Check, c.Alive = 5000, nil, alwaysAlive }},
+		func(c *Config[*fakeConn]) { c.MaxSize, c.Check, c.Alive = 301, nil, alwaysAlive }},
 	{"keeps few of a burst", "MaxIdle", "only 2 of up to 10",
 		func(c *Config[*fakeConn]) { c.MaxIdle = 2 },
 		func(c *Config[*fakeConn]) { c.MaxIdle = 3 }},

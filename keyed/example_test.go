@@ -1,0 +1,131 @@
+package keyed_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+	"sync/atomic"
+
+	"github.com/connpool/connpool"
+	"github.com/connpool/connpool/keyed"
+)
+
+// session stands for a connection to a database.
+type session struct {
+	database string
+	id       int64
+}
+
+var lastID atomic.Int64
+
+// databases describes the pool of each database.
+func databases(name string) connpool.Config[*session] {
+	return connpool.Config[*session]{
+		Name: "db " + name,
+		Connect: func(context.Context) (*session, error) {
+			return &session{name, lastID.Add(1)}, nil
+		},
+	}
+}
+
+func Example() {
+	lastID.Store(0)
+	pool, err := keyed.New(keyed.Config[string, *session]{
+		MaxTotal:  100, // what the server allows this process
+		MaxPerKey: 10,
+		For:       databases,
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer pool.Close()
+
+	for _, database := range []string{"orders", "stock", "orders"} {
+		lease, err := pool.Acquire(context.Background(), database)
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(lease.Conn().database, lease.Conn().id)
+		lease.Release()
+	}
+	fmt.Println(pool.Stats().Keys, "keys")
+	// Output:
+	// orders 1
+	// stock 2
+	// orders 1
+	// 2 keys
+}
+
+func ExamplePool_Do() {
+	pool, err := keyed.New(keyed.Config[string, *session]{For: databases})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer pool.Close()
+
+	err = pool.Do(context.Background(), "orders", func(_ context.Context, s *session) error {
+		fmt.Println("at work in", s.database)
+		return connpool.ErrBadConn // broken: it is closed, and not lent again
+	})
+	fmt.Println(err)
+	stats, _ := pool.KeyStats("orders")
+	fmt.Println(stats.Closes[connpool.ClosedDiscarded], "discarded")
+	// Output:
+	// at work in orders
+	// connpool: bad connection
+	// 1 discarded
+}
+
+// A key that For does not know gets the zero Config.
+func ExampleErrNoPool() {
+	pool, err := keyed.New(keyed.Config[string, *session]{
+		For: func(name string) connpool.Config[*session] {
+			if name != "orders" {
+				return connpool.Config[*session]{}
+			}
+			return databases(name)
+		},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer pool.Close()
+
+	for _, name := range []string{"orders", "../etc"} {
+		lease, err := pool.Acquire(context.Background(), name)
+		fmt.Println(errors.Is(err, keyed.ErrNoPool))
+		lease.Release()
+	}
+	// Output:
+	// false
+	// true
+}
+
+// A cold database gives up its idle connection to one that needs it.
+func ExamplePool_Stats() {
+	pool, err := keyed.New(keyed.Config[string, *session]{Name: "shards", MaxTotal: 2, For: databases})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer pool.Close()
+
+	ctx := context.Background()
+	for _, database := range []string{"cold", "orders", "stock"} {
+		lease, err := pool.Acquire(ctx, database)
+		if err != nil {
+			log.Fatal(err)
+		}
+		defer lease.Release()
+		if database == "cold" {
+			lease.Release()
+		}
+	}
+	stats := pool.Stats()
+	fmt.Printf("%s: %d of %d in use, %d keys\n", stats.Pool, stats.InUse, stats.MaxSize, stats.Keys)
+	cold, _ := pool.KeyStats("cold")
+	fmt.Println("cold has", cold.Size)
+	// Output:
+	// shards: 2 of 2 in use, 3 keys
+	// cold has 0
+}
