@@ -304,7 +304,7 @@ func TestACallbackMayCloseThePool(t *testing.T) {
 
 func TestACallbackThatPanicsInAcquireIdleLosesNoLease(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var calls atomic.Int64
+		var calls, cleaned atomic.Int64
 		p, _ := newPool(t, func(c *Config[*fakeConn]) {
 			c.MaxSize = 3
 			c.Alive = func(*fakeConn) error {
@@ -313,9 +313,16 @@ func TestACallbackThatPanicsInAcquireIdleLosesNoLease(t *testing.T) {
 				}
 				return nil
 			}
+			c.Clean = func(*fakeConn) error {
+				if cleaned.Add(1) == 0 { // the first that is given back
+					panic("dirty")
+				}
+				return nil
+			}
 		})
 		release(acquireN(t, p, 3)...)
-		require.PanicsWithValue(t, "as planned", func() { p.AcquireIdle() })
+		cleaned.Store(-1)
+		require.PanicsWithValue(t, "dirty", func() { p.AcquireIdle() })
 		synctest.Wait()
 		require.Zero(t, p.Stats().InUse)
 		require.EqualValues(t, 3, p.Stats().Acquires, "nobody got the others")

@@ -213,11 +213,8 @@ func (p *Pool[T]) AcquireIdle() []Lease[T] {
 	var leases []Lease[T]
 	returned := false
 	defer func() {
-		if !returned { // Alive or Prepare has not returned, and nobody gets these
-			for _, lease := range leases {
-				p.count.withdrawn.Add(1)
-				lease.Release()
-			}
+		if !returned { // but Alive or Prepare has panicked
+			p.withdrawAll(leases)
 		}
 	}()
 	b := borrower[T]{pool: p, ctx: context.Background(), unproved: takeAsIs}
@@ -232,6 +229,17 @@ func (p *Pool[T]) AcquireIdle() []Lease[T] {
 			leases = append(leases, lease)
 		}
 	}
+}
+
+// withdrawAll ends leases that nobody gets, whatever the callbacks at the end of
+// each do.
+func (p *Pool[T]) withdrawAll(leases []Lease[T]) {
+	if len(leases) == 0 {
+		return
+	}
+	defer p.withdrawAll(leases[1:])
+	p.count.withdrawn.Add(1)
+	leases[0].Release()
 }
 
 // Do acquires a connection, calls f with it, once at most, and ends the lease as
