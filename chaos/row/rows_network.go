@@ -27,7 +27,7 @@ func networkRows() []Row {
 		}, {
 			Number: 30, Name: "reset, half a reply, slices", On: withSQL, Scenario: brokenReplies,
 			Injected: "a reset and a close within a reply; then replies one byte at a time; PostgreSQL through a proxy",
-			Required: "an error, then another session and a right answer; slices do no harm",
+			Required: "an error, then a new connection and a right answer; slices do no harm",
 		}, {
 			Number: 33, Name: "unread reply", On: withPuddle, Scenario: unreadReplies,
 			Injected: "200 times: PING and ECHO are sent and one reply is read; Redis, and over TLS",
@@ -136,7 +136,7 @@ func (t *Trial) breakReply(db *sessions, between *proxy.Proxy, name string, faul
 	})
 	t.Require(len(failed) == 0, "%s: the next user failed: %v", name, failed)
 	t.Require(len(after) == 1 && after[0] != before, "%s: the broken session was lent again", name)
-	t.Sawf("%s: %v, then another session", name, errText(err))
+	t.Sawf("%s: %v, then a new connection", name, errText(err))
 }
 
 func (t *Trial) rightAnswer(db *sessions) error {

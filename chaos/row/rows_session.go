@@ -162,7 +162,7 @@ func lateCancel(t *Trial) {
 	t.Sawf("%d cancelled, %d others hit, at most %d sessions", cancelled, hit, most)
 	t.Require(cancelled > 0, "none was cancelled")
 	t.Require(hit == 0, "a cancel hit another's query")
-	t.Require(most <= 1, "the next session began before the last one had ended")
+	t.Require(most <= 1, "a connection was opened before the one before it had ended")
 }
 
 func brokenWork(t *Trial) {
