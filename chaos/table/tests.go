@@ -35,8 +35,9 @@ func Tests(folder string) (map[int][]string, error) {
 		}
 		return collect(name, tests)
 	})
-	for _, names := range tests {
+	for number, names := range tests {
 		slices.Sort(names)
+		tests[number] = slices.Compact(names) // a row may have a test of one name here and in the root
 	}
 	return tests, err
 }
