@@ -177,7 +177,7 @@ type Config[T any] struct {
 	Sizer Sizer
 
 	// SizeInterval is the Sizer's first window, and its window whenever it names
-	// none. Default 5 s.
+	// none. Default 5 s, at least 20 ms.
 	SizeInterval time.Duration
 
 	// Logger receives, as warnings, failed dials, the begin of outages, suspected
@@ -194,10 +194,11 @@ type Config[T any] struct {
 // LargestMaxSize is the largest MaxSize: 2^24-1 connections.
 const LargestMaxSize = 1<<24 - 1
 
-// StackMode says when a borrower's stack is captured. A capture costs some
-// 250 ns and one allocation. The lease is then listed in the process's pprof
-// profile "connpool" for another microsecond, unless more than 1,000 a second
-// are: Holders and the leak reports know all of them.
+// StackMode says when a borrower's stack is captured. A capture costs some 250 ns
+// to 450 ns, and no allocation where somebody has borrowed by the same way before.
+// The lease is then listed in the process's pprof profile "connpool" for another
+// microsecond, unless this pool lists more than 1,000 a second: Holders and the
+// leak reports know all of them.
 type StackMode int
 
 const (

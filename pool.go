@@ -173,7 +173,7 @@ func (p *Pool[T]) Acquire(ctx context.Context) (Lease[T], error) {
 // acquireFar is Acquire for one who found nothing near: it pops.
 func (p *Pool[T]) acquireFar(ctx context.Context) (Lease[T], error) {
 	if p.idle.Missed() {
-		p.look()
+		p.look() // seam 1: who looked while the number was in neither cell nor stack comes first
 	}
 	n, ok := p.idle.Pop()
 	if !ok {
@@ -208,7 +208,7 @@ func (p *Pool[T]) TryAcquire(ctx context.Context) (Lease[T], error) {
 
 // AcquireIdle returns leases of all connections that are idle now, unchecked but
 // for Alive: it is meant for looking after them. Callers that come meanwhile
-// wait or dial.
+// wait or dial. If Alive or Prepare panics, what was acquired is given back.
 func (p *Pool[T]) AcquireIdle() []Lease[T] {
 	var leases []Lease[T]
 	returned := false

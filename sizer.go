@@ -33,7 +33,7 @@ type SizeSample struct {
 // SizeDecision is the limit for the next window, how long that is, and why.
 type SizeDecision struct {
 	Limit  int           // connections that may be open
-	Window time.Duration // zero: Config.SizeInterval
+	Window time.Duration // zero: Config.SizeInterval; at least 20 ms
 	Reason string        // one sentence, or empty when there is nothing to say
 }
 
