@@ -68,21 +68,32 @@ func (t *tape) knew(at time.Duration) bool {
 }
 
 func (f *findings) countDials(t *tape) {
-	known := never // when the first dial of the fault had failed
-	for _, d := range t.dials() {
-		if d.err != nil && d.began >= t.began {
-			known = min(known, d.ended)
-		}
-	}
+	known, back := t.knownAway()
 	for _, d := range t.dials() {
 		if d.began < t.began || d.began >= t.ended {
 			continue
 		}
 		f.dials++
-		if d.began > known && t.dialling(d) {
+		if d.began > known && d.began < back && t.dialling(d) {
 			f.crowded++
 		}
 	}
+}
+
+// knownAway returns since when the pool knew from a dial of its own that the
+// server was away, and until when: a server answers a moment before its start is
+// known here, and the first dial that it answers lets others follow.
+func (t *tape) knownAway() (since, until time.Duration) {
+	since, until = time.Duration(t.refused.Load()), never
+	if since == 0 {
+		return never, never
+	}
+	for _, d := range t.dials() {
+		if d.err == nil && d.ended > since {
+			until = min(until, d.ended)
+		}
+	}
+	return since, until
 }
 
 // dialling reports whether another dial was under way when this one began.

@@ -52,7 +52,9 @@ func openOurs(dsn string, t *tape) (subject, error) {
 func (o *ours) connect(ctx context.Context, login *pgx.ConnConfig) (*pgx.Conn, error) {
 	login = login.Copy()
 	o.tape.countSocket(login)
-	conn, err := pgx.ConnectConfig(ctx, login)
+	// The time that a dial may take begins with the pool's decision.
+	by, _ := ctx.Deadline()
+	conn, err := pgx.ConnectConfig(decided(ctx, by.Add(-connectTimeout).Sub(o.tape.epoch)), login)
 	if err != nil {
 		return nil, err
 	}
@@ -119,6 +121,8 @@ func broken(err error) error {
 	}
 	return err
 }
+
+func (o *ours) refused() bool { return o.Stats().ConnectErrors > 0 }
 
 func (o *ours) renew() { o.Retire() }
 

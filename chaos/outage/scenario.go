@@ -136,7 +136,7 @@ func (s scenario) play(ctx context.Context, open func(string, *tape) (subject, e
 	if st.pool, err = open(st.dsn, t); err != nil {
 		return nil, err
 	}
-	stopSampling := t.sample()
+	stopSampling := t.sample(st.pool)
 	crowd := startCrowd(ctx, s, st.pool, t)
 	err = s.act(ctx, st, t)
 	crowd.finish()

@@ -18,6 +18,7 @@ type subject interface {
 	// call acquires a connection, queries it, gives it back and writes down how it
 	// went.
 	call(ctx context.Context, c *call)
+	refused() bool             // it knows of a dial that has failed
 	renew()                    // Retire, or what comes nearest
 	close(time.Duration) error // waits until all connections are closed
 }

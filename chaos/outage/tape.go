@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -18,6 +19,10 @@ type tape struct {
 	// When the first call of the fault had told the pool that its connection was
 	// broken; 0 until then.
 	reported atomic.Int64
+
+	// When the pool was first seen to know that a dial of the fault had failed; 0
+	// until then.
+	refused atomic.Int64
 
 	// The fault, written by the scenario before anybody reads.
 	began, ended time.Duration
@@ -93,9 +98,9 @@ func (t *tape) noteReported(c *call) {
 
 const sampleEvery = 20 * time.Millisecond
 
-// sample looks at the number of connections, until the function it returns is
-// called.
-func (t *tape) sample() (stop func()) {
+// sample looks at a pool and at the number of its connections, until the function
+// it returns is called.
+func (t *tape) sample(s subject) (stop func()) {
 	quit := make(chan struct{})
 	var sampler sync.WaitGroup
 	sampler.Go(func() {
@@ -105,6 +110,7 @@ func (t *tape) sample() (stop func()) {
 			select {
 			case <-ticker.C:
 				t.noteSample()
+				t.noteRefused(s)
 			case <-quit:
 				return
 			}
@@ -123,6 +129,19 @@ func (t *tape) noteSample() {
 	t.mu.samples = append(t.mu.samples, s)
 }
 
+func (t *tape) noteRefused(s subject) {
+	if t.refused.Load() == 0 && t.struck() && s.refused() {
+		t.refused.Store(int64(t.now()))
+	}
+}
+
+// dialFailed reports whether a dial has failed.
+func (t *tape) dialFailed() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return slices.ContainsFunc(t.mu.dials, func(d dial) bool { return d.err != nil })
+}
+
 // calls, dials and samples are valid once nobody writes any more.
 func (t *tape) calls() []call     { return t.mu.calls }
 func (t *tape) dials() []dial     { return t.mu.dials }
@@ -133,9 +152,18 @@ type dialTracer struct{ tape *tape }
 
 type dialKey struct{}
 
+// decided says when a pool decided on the dial of that context: a busy machine
+// may come to it much later.
+func decided(ctx context.Context, at time.Duration) context.Context {
+	return context.WithValue(ctx, dialKey{}, at)
+}
+
 // TraceConnectStart is called when a dial begins.
 func (d dialTracer) TraceConnectStart(ctx context.Context, _ pgx.TraceConnectStartData) context.Context {
-	return context.WithValue(ctx, dialKey{}, d.tape.now())
+	if ctx.Value(dialKey{}) != nil {
+		return ctx
+	}
+	return decided(ctx, d.tape.now())
 }
 
 // TraceConnectEnd is called when it ends.

@@ -49,6 +49,9 @@ func (p *theirs) call(ctx context.Context, c *call) {
 	p.tape.noteReported(c)
 }
 
+// refused goes by the dials: pgxpool does not tell of errors.
+func (p *theirs) refused() bool { return p.tape.dialFailed() }
+
 func (p *theirs) renew() { p.Reset() }
 
 var errStuck = errors.New("pgxpool's Close does not return")
