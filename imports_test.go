@@ -124,14 +124,19 @@ func mayImport(dir, imported string) bool {
 	}
 	switch {
 	case dir == ".":
-		return atOrBelow(imported, ourModule+"/internal") && !atOrBelow(imported, ourModule+"/internal/pgtest")
+		return atOrBelow(imported, ourModule+"/internal") && !startsServers(imported)
 	case atOrBelow(dir, "internal"):
-		return imported == ourModule+"/internal/explore" && !atOrBelow(dir, "internal/pgtest")
+		return imported == ourModule+"/internal/explore" && !startsServers(path.Join(ourModule, dir))
 	case atOrBelow(dir, "examples"):
 		return atOrBelow(imported, ourModule) && !atOrBelow(imported, ourModule+"/internal") ||
-			atOrBelow(imported, ourModule+"/internal/pgtest") || atOrBelow(imported, pgxModule)
+			startsServers(imported) || atOrBelow(imported, pgxModule)
 	}
 	return imported == ourModule || atOrBelow(imported, pgxModule) // an adapter
+}
+
+// startsServers reports whether a package starts servers for tests and examples.
+func startsServers(imported string) bool {
+	return atOrBelow(imported, ourModule+"/internal/pgtest") || atOrBelow(imported, ourModule+"/internal/servertest")
 }
 
 // standard reports whether a package is of the standard library: what one can
@@ -162,6 +167,9 @@ func TestAForbiddenImportIsReportedWithItsFile(t *testing.T) {
 		{"internal/explore/off.go", ourModule + "/internal/slot"},
 		{"internal/explore/run.go", "testing"},
 		{"internal/pgtest/server.go", ourModule + "/internal/explore"},
+		{"internal/servertest/server.go", ourModule + "/internal/pgtest"},
+		{"internal/servertest/server.go", ourModule + "/internal/explore"},
+		{"pool.go", ourModule + "/internal/servertest"},
 		{"netconn/conn.go", ourModule + "/internal/explore"},
 		{"internal/pgtest/deep/down.go", pgxModule},
 		{"internal/pgtest/testing.go", "testing"},
@@ -195,6 +203,7 @@ func TestAnAllowedImportIsNotReported(t *testing.T) {
 		{"pgxconn/conn.go", pgxModule + "/pgconn"},
 		{"sqlconn/conn.go", "database/sql/driver"},
 		{"examples/pgx/main.go", ourModule + "/internal/pgtest"},
+		{"examples/redis/main.go", ourModule + "/internal/servertest"},
 		{"examples/netconn/main.go", ourModule + "/examples/internal/tcpserver"},
 		{"testdata/x.go", "github.com/stretchr/testify/require"},
 		{".cache/x.go", "github.com/stretchr/testify/require"},

@@ -10,7 +10,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/connpool/connpool/chaos/row/pool"
-	"github.com/connpool/connpool/chaos/server"
+	"github.com/connpool/connpool/internal/servertest"
 	"github.com/connpool/connpool/internal/pgtest"
 )
 
@@ -110,9 +110,9 @@ type mortal interface {
 }
 
 // bouncer starts a PgBouncer in front of a server, or notes why it cannot.
-func (t *Trial) bouncer(postgres *pgtest.Server) *server.PgBouncer {
-	bouncer, err := server.StartPgBouncer(context.WithoutCancel(t.ctx), postgres.DSN())
-	if errors.Is(err, server.ErrNotInstalled) {
+func (t *Trial) bouncer(postgres *pgtest.Server) *servertest.PgBouncer {
+	bouncer, err := servertest.StartPgBouncer(context.WithoutCancel(t.ctx), postgres.DSN())
+	if errors.Is(err, servertest.ErrNotInstalled) {
 		t.lackPart("PgBouncer", err.Error())
 		return nil
 	}

@@ -14,7 +14,7 @@ import (
 
 	"github.com/connpool/connpool"
 	"github.com/connpool/connpool/chaos/row/pool"
-	"github.com/connpool/connpool/chaos/server"
+	"github.com/connpool/connpool/internal/servertest"
 )
 
 // wires is a pool of plain connections, with no driver to notice anything.
@@ -72,8 +72,8 @@ func unreadReplies(t *Trial) {
 }
 
 func (t *Trial) unreadFromRedis() {
-	redis, err := server.StartRedis(context.WithoutCancel(t.ctx))
-	if errors.Is(err, server.ErrNotInstalled) {
+	redis, err := servertest.StartRedis(context.WithoutCancel(t.ctx))
+	if errors.Is(err, servertest.ErrNotInstalled) {
 		t.lackPart("Redis", err.Error())
 		return
 	}

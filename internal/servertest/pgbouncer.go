@@ -1,4 +1,4 @@
-package server
+package servertest
 
 import (
 	"context"
@@ -33,7 +33,7 @@ ignore_startup_parameters = extra_float_digits
 func StartPgBouncer(ctx context.Context, dsn string) (*PgBouncer, error) {
 	to, err := url.Parse(dsn)
 	if err != nil {
-		return nil, fmt.Errorf("server: the DSN is no URL: %w", err)
+		return nil, fmt.Errorf("servertest: the DSN is no URL: %w", err)
 	}
 	const file = "pgbouncer.ini"
 	s, err := start(ctx, "pgbouncer", "apt-get install pgbouncer", func(s *Server) error {

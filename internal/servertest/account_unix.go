@@ -1,6 +1,6 @@
 //go:build unix
 
-package server
+package servertest
 
 import (
 	"fmt"
@@ -35,7 +35,7 @@ func hand(folder string) error {
 		return os.Lchown(name, nobody, nobody)
 	})
 	if err != nil {
-		return fmt.Errorf("server: handing over %s: %w", folder, err)
+		return fmt.Errorf("servertest: handing over %s: %w", folder, err)
 	}
 	return nil
 }

@@ -1,4 +1,4 @@
-package server
+package servertest
 
 import (
 	"context"
@@ -15,7 +15,7 @@ import (
 )
 
 // ErrNotInstalled says that a server's program was not found.
-var ErrNotInstalled = errors.New("server: not installed")
+var ErrNotInstalled = errors.New("servertest: not installed")
 
 // Server is one private server. Its address stays the same for its whole life,
 // restarts included. It is safe for concurrent use.
@@ -47,9 +47,9 @@ func start(ctx context.Context, program, hint string, prepare func(*Server) erro
 	if err != nil {
 		return nil, err
 	}
-	folder, err := os.MkdirTemp("", "chaos-"+program+"-")
+	folder, err := os.MkdirTemp("", "connpool-"+program+"-")
 	if err != nil {
-		return nil, fmt.Errorf("server: %w", err)
+		return nil, fmt.Errorf("servertest: %w", err)
 	}
 	s := &Server{program: path, args: args, folder: folder, port: port, addr: net.JoinHostPort("127.0.0.1", strconv.Itoa(port))}
 	err = prepare(s)
@@ -92,7 +92,7 @@ func freePort() (int, error) {
 		}
 		last = err
 	}
-	return 0, fmt.Errorf("server: finding a free port: %w", last)
+	return 0, fmt.Errorf("servertest: finding a free port: %w", last)
 }
 
 // Addr returns the server's address as host:port.
@@ -110,7 +110,7 @@ func (s *Server) Kill() error {
 	return err
 }
 
-var errStopped = errors.New("server: stopped for good")
+var errStopped = errors.New("servertest: stopped for good")
 
 // Restart starts a server that is down, and returns once it accepts
 // connections. One that runs is killed first.
@@ -142,7 +142,7 @@ func (s *Server) awaitLocked(ctx context.Context) error {
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("server: %s does not accept connections: %w: %s", s.program, err, s.log())
+			return fmt.Errorf("servertest: %s does not accept connections: %w: %s", s.program, err, s.log())
 		case <-time.After(2 * time.Millisecond):
 		}
 	}

@@ -1,4 +1,4 @@
-package server
+package servertest
 
 import (
 	"bufio"
@@ -34,20 +34,20 @@ wait $pid
 `
 
 func launch(folder, program string, args []string) (*run, error) {
-	cmd := exec.Command("/bin/sh", append([]string{"-c", guardScript, "chaos-guard", folder, program}, args...)...)
+	cmd := exec.Command("/bin/sh", append([]string{"-c", guardScript, "connpool-guard", folder, program}, args...)...)
 	cmd.Dir = folder
 	cmd.Env = append(os.Environ(), "LC_ALL=C")
 	cmd.SysProcAttr = unprivileged()
 	words, err := cmd.StdinPipe()
 	if err != nil {
-		return nil, fmt.Errorf("server: %w", err)
+		return nil, fmt.Errorf("servertest: %w", err)
 	}
 	said, err := cmd.StdoutPipe()
 	if err != nil {
-		return nil, fmt.Errorf("server: %w", err)
+		return nil, fmt.Errorf("servertest: %w", err)
 	}
 	if err := cmd.Start(); err != nil {
-		return nil, fmt.Errorf("server: starting %s: %w", program, err)
+		return nil, fmt.Errorf("servertest: starting %s: %w", program, err)
 	}
 	line, err := bufio.NewReader(said).ReadString('\n')
 	if err == nil {
@@ -58,7 +58,7 @@ func launch(folder, program string, args []string) (*run, error) {
 	}
 	_ = words.Close()
 	_ = cmd.Wait()
-	return nil, fmt.Errorf("server: starting %s: %w", program, err)
+	return nil, fmt.Errorf("servertest: starting %s: %w", program, err)
 }
 
 // kill has the shell kill the server, and waits for both. The shell exits with
@@ -68,7 +68,7 @@ func (r *run) kill() error {
 	_ = r.words.Close()
 	_ = r.shell.Wait()
 	if err != nil {
-		return fmt.Errorf("server: the guard of %d is gone: %w", r.pid, err)
+		return fmt.Errorf("servertest: the guard of %d is gone: %w", r.pid, err)
 	}
 	return nil
 }
