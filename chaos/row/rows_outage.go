@@ -10,8 +10,8 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/connpool/connpool/chaos/row/pool"
-	"github.com/connpool/connpool/internal/servertest"
 	"github.com/connpool/connpool/internal/pgtest"
+	"github.com/connpool/connpool/internal/servertest"
 )
 
 // Rows about servers that refuse, die or freeze.
