@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -33,10 +34,10 @@ wait $pid
 [ -n "$order" ] || rm -rf -- "$folder"
 `
 
-func launch(folder, program string, args []string) (*run, error) {
+func launch(folder, program string, args, env []string) (*run, error) {
 	cmd := exec.Command("/bin/sh", append([]string{"-c", guardScript, "connpool-guard", folder, program}, args...)...)
 	cmd.Dir = folder
-	cmd.Env = append(os.Environ(), "LC_ALL=C")
+	cmd.Env = slices.Concat(os.Environ(), env, []string{"LC_ALL=C"})
 	cmd.SysProcAttr = unprivileged()
 	words, err := cmd.StdinPipe()
 	if err != nil {

@@ -22,6 +22,7 @@ var ErrNotInstalled = errors.New("servertest: not installed")
 type Server struct {
 	program string
 	args    func(*Server) []string
+	env     []string // beside our own; prepare may set it
 	folder  string
 	addr    string
 	port    int
@@ -34,8 +35,8 @@ type Server struct {
 }
 
 // startTimeout bounds the wait for a server to accept connections. It takes tens
-// of milliseconds, but a loaded machine may stall for seconds.
-const startTimeout = 20 * time.Second
+// of milliseconds, RabbitMQ seconds, and a loaded machine may stall for many more.
+const startTimeout = time.Minute
 
 // start starts a program. prepare puts its files into the folder.
 func start(ctx context.Context, program, hint string, prepare func(*Server) error, args func(*Server) []string) (*Server, error) {
@@ -47,7 +48,7 @@ func start(ctx context.Context, program, hint string, prepare func(*Server) erro
 	if err != nil {
 		return nil, err
 	}
-	folder, err := os.MkdirTemp("", "connpool-"+program+"-")
+	folder, err := os.MkdirTemp("", "connpool-"+filepath.Base(program)+"-")
 	if err != nil {
 		return nil, fmt.Errorf("servertest: %w", err)
 	}
@@ -123,7 +124,7 @@ func (s *Server) Restart(ctx context.Context) error {
 	if s.mu.stopped {
 		return errStopped
 	}
-	run, err := launch(s.folder, s.program, s.args(s))
+	run, err := launch(s.folder, s.program, s.args(s), s.env)
 	if err != nil {
 		return err
 	}
