@@ -65,9 +65,11 @@ func (p *Pool[T]) acquire(ctx context.Context, first *seat[T]) (Lease[T], error)
 	}
 }
 
-// capture captures the borrower's stack if stacks are wanted.
+// capture captures the borrower's stack if stacks are wanted, or a sample of them
+// is.
 func (b *borrower[T]) capture() {
-	if b.pool.gate.Load()&gateStacks != 0 {
+	p := b.pool
+	if p.gate.Load()&gateStacks != 0 || p.cfg.LeakStacks == StacksSampled && p.maySample(p.now()) {
 		b.stack = callers.Capture(1)
 	}
 }
@@ -178,7 +180,7 @@ func (b *borrower[T]) place() *caller {
 	}
 	p := b.pool
 	p.feelPressure()
-	if b.stack == nil && p.cfg.LeakStacks != StacksNever {
+	if b.stack == nil && p.cfg.LeakStacks == StacksOnPressure {
 		b.stack = callers.Capture(1)
 	}
 	c := &caller{Waiter: waitq.NewWaiter(p.now()), ctx: b.ctx, stack: b.stack}

@@ -212,6 +212,11 @@ const (
 	StacksAlways
 	// StacksNever captures none.
 	StacksNever
+	// StacksSampled captures with every acquire that comes 50 µs or more after the
+	// last one captured: all of them in traffic of up to 20,000 a second and whenever
+	// leases last, a sample in thicker traffic, for 2 % of a processor at most. Each
+	// acquire then reads the clock, 40 ns.
+	StacksSampled
 )
 
 // Defaults of Config.

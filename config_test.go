@@ -139,7 +139,7 @@ var configFaults = []struct {
 	{"BackoffMin 2s exceeds BackoffMax 1s: lower it or raise BackoffMax", func(c *Config[*fakeConn]) { c.BackoffMin, c.BackoffMax = 2*time.Second, time.Second }},
 	{"LifetimeJitter 30m0s is not shorter than MaxLifetime 30m0s: ", func(c *Config[*fakeConn]) { c.LifetimeJitter = 30 * time.Minute }},
 	{"LifetimeJitter 5s is not shorter than MaxLifetime 4s: ", func(c *Config[*fakeConn]) { c.MaxLifetime, c.LifetimeJitter = 4*time.Second, 5*time.Second }},
-	{"LeakStacks is 3: use StacksOnPressure, StacksAlways or StacksNever", func(c *Config[*fakeConn]) { c.LeakStacks = 3 }},
+	{"LeakStacks is 4: use StacksOnPressure, StacksAlways, StacksNever or StacksSampled", func(c *Config[*fakeConn]) { c.LeakStacks = 4 }},
 	{"LeakStacks is -1: use ", func(c *Config[*fakeConn]) { c.LeakStacks = -1 }},
 	{"Budget was not made by NewBudget: ", func(c *Config[*fakeConn]) { c.Budget = new(Budget) }},
 }

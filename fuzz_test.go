@@ -146,7 +146,7 @@ func faultsByTheBook[T any](c Config[T]) (fields []string) {
 		{"SizeInterval", c.SizeInterval < 0},
 		{"BackoffMin", c.BackoffMax > 0 && c.BackoffMin > c.BackoffMax},
 		{"LifetimeJitter", lifetime > 0 && c.LifetimeJitter >= lifetime},
-		{"LeakStacks", c.LeakStacks < StacksOnPressure || c.LeakStacks > StacksNever},
+		{"LeakStacks", c.LeakStacks < StacksOnPressure || c.LeakStacks > StacksSampled},
 		{"Budget", c.Budget != nil && c.Budget.units == 0},
 	} {
 		if rule.broken {

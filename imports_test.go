@@ -131,7 +131,8 @@ func mayImport(dir, imported string) bool {
 		return atOrBelow(imported, ourModule) && !atOrBelow(imported, ourModule+"/internal") ||
 			startsServers(imported) || atOrBelow(imported, pgxModule)
 	}
-	return imported == ourModule || atOrBelow(imported, pgxModule) // an adapter
+	// An adapter. That of a protocol stands on netconn, which knows sockets.
+	return imported == ourModule || atOrBelow(imported, pgxModule) || dir == "pgxconn" && imported == ourModule+"/netconn"
 }
 
 // startsServers reports whether a package starts servers for tests and examples.
@@ -176,6 +177,8 @@ func TestAForbiddenImportIsReportedWithItsFile(t *testing.T) {
 		{"connpooltest/trial.go", "github.com/stretchr/testify/require"},
 		{"netconn/conn.go", ourModule + "/internal/slot"},
 		{"netconn/conn.go", ourModule + "/keyed"},
+		{"keyed/pool.go", ourModule + "/netconn"},
+		{"pgxconn/pool.go", ourModule + "/sqlconn"},
 		{"pgxconn/conn.go", "github.com/jackc/pgx/v4"},
 		{"pgxconn/conn.go", "github.com/jackc/pgx/v5x"},
 		{"examples/pgx/main.go", ourModule + "/internal/slot"},
@@ -201,6 +204,7 @@ func TestAnAllowedImportIsNotReported(t *testing.T) {
 		{"netconn/conn.go", ourModule},
 		{"connpooltest/trial.go", "testing"},
 		{"pgxconn/conn.go", pgxModule + "/pgconn"},
+		{"pgxconn/session.go", ourModule + "/netconn"},
 		{"sqlconn/conn.go", "database/sql/driver"},
 		{"examples/pgx/main.go", ourModule + "/internal/pgtest"},
 		{"examples/redis/main.go", ourModule + "/internal/servertest"},

@@ -238,6 +238,24 @@ func TestStacksAlwaysNamesEveryBorrower(t *testing.T) {
 	})
 }
 
+func TestStacksSampledNamesOneBorrowerIn50Microseconds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) { // one borrower
+		p, _ := newPool(t, func(c *Config[*fakeConn]) { c.MaxSize, c.MinSize, c.LeakStacks = 10, 10, StacksSampled })
+		require.NoError(t, p.Warm(t.Context()))
+		named, unnamed := leakyUpload(t, p), leakyDownload(t, p)
+		requireHolders(t, p, "1 unnamed", "1 leakyUpload")
+		time.Sleep(sampleEvery - 1)
+		unnamedToo := leakyDownload(t, p)
+		requireHolders(t, p, "1 leakyUpload", "2 unnamed")
+		time.Sleep(1)
+		late := leakyDownload(t, p)
+		requireHolders(t, p, "1 leakyUpload", "2 unnamed", "1 leakyDownload")
+		for _, lease := range []Lease[*fakeConn]{named, unnamed, unnamedToo, late} {
+			lease.Release()
+		}
+	})
+}
+
 func TestStacksNeverNamesNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // one borrower, and one who waits for it
 		p, _ := newPool(t, func(c *Config[*fakeConn]) { c.MaxSize, c.LeakStacks = 1, StacksNever })

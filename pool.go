@@ -114,7 +114,8 @@ func New[T any](cfg Config[T]) (*Pool[T], error) {
 	p.queue.Init(&p.gate, full.MaxWaiting)
 	p.counted = full.MinIdle > 0 || full.MaxIdle != 0
 	p.plain = full.Clean == nil && full.Reset == nil && !p.counted && !full.ReclaimLost && !full.Trace.follows()
-	p.gate.Set(gateHooked, full.Alive != nil || full.Prepare != nil || p.counted || full.ReclaimLost || full.Trace.follows())
+	p.gate.Set(gateHooked, full.Alive != nil || full.Prepare != nil || p.counted || full.ReclaimLost || full.Trace.follows() ||
+		full.LeakStacks == StacksSampled)
 	p.gate.Set(gateStacks, full.LeakStacks == StacksAlways)
 	p.initLocked()
 	full.Budget.join(p)

@@ -8,9 +8,10 @@ import (
 	"github.com/connpool/connpool/internal/waitq"
 )
 
-// pressure says when borrowers' stacks are captured with StacksOnPressure, and
-// how many of them the process's profile gets to see.
+// pressure says when borrowers' stacks are captured with StacksOnPressure or
+// StacksSampled, and how many of them the process's profile gets to see.
 type pressure struct {
+	sampled   atomic.Int64 // StacksSampled captures another stack from then on
 	eased     atomic.Int64 // leases in a row that found a connection at once while stacks are captured
 	easedFrom atomic.Int64 // when the first of them began
 	profile   atomic.Int64 // the profile takes another stack from then on, less the burst
@@ -21,6 +22,17 @@ type pressure struct {
 // with every lease.
 func pressed(n, limit int) bool { return 5*n >= 4*limit }
 func calm(n, limit int) bool    { return 5*n < 3*limit }
+
+// sampleEvery is how often StacksSampled captures a stack: what that costs, close
+// to a microsecond with all that follows from it, is 2 % of it.
+const sampleEvery = 50 * time.Microsecond
+
+// maySample reports whether an acquire that begins now may have its stack
+// captured for the sample.
+func (p *Pool[T]) maySample(now time.Duration) bool {
+	next := p.pressure.sampled.Load()
+	return int64(now) >= next && p.pressure.sampled.CompareAndSwap(next, int64(now+sampleEvery))
+}
 
 // feelPressure turns the capture of stacks on when an acquire finds nothing idle
 // while most of what may be open is.

@@ -18,8 +18,8 @@ func (c *Config[T]) validate() error {
 	}
 	c.validateCounts(fault)
 	c.validateDurations(fault)
-	if c.LeakStacks < StacksOnPressure || c.LeakStacks > StacksNever {
-		fault("LeakStacks is %d: use StacksOnPressure, StacksAlways or StacksNever", c.LeakStacks)
+	if c.LeakStacks < StacksOnPressure || c.LeakStacks > StacksSampled {
+		fault("LeakStacks is %d: use StacksOnPressure, StacksAlways, StacksNever or StacksSampled", c.LeakStacks)
 	}
 	if c.Budget != nil && c.Budget.units == 0 {
 		fault("Budget was not made by NewBudget: it has no units")

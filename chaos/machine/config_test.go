@@ -36,7 +36,7 @@ func drawConfig(t *rapid.T, w *world) config {
 		LifetimeJitter: drawDuration(t, "LifetimeJitter", -1, -1, time.Second),
 		DownAfter:      drawDuration(t, "DownAfter", -1, 200*time.Millisecond, time.Second),
 		LeakThreshold:  drawDuration(t, "LeakThreshold", -1, 4*time.Second),
-		LeakStacks:     rapid.SampledFrom([]connpool.StackMode{connpool.StacksOnPressure, connpool.StacksAlways, connpool.StacksNever}).Draw(t, "LeakStacks"),
+		LeakStacks:     rapid.SampledFrom([]connpool.StackMode{connpool.StacksOnPressure, connpool.StacksAlways, connpool.StacksNever, connpool.StacksSampled}).Draw(t, "LeakStacks"),
 		IsBad:          w.isBad,
 	}
 	drawSizes(t, &c)

@@ -1,0 +1,80 @@
+package pgxconn
+
+import (
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgtype"
+)
+
+// rows gives its connection back when it is closed.
+type rows struct {
+	pgx.Rows
+	conn Conn
+}
+
+func (r *rows) Close() {
+	defer func() { r.conn.giveBack(r.Rows.Err()) }()
+	r.Rows.Close()
+}
+
+func (r *rows) Next() bool {
+	more := r.Rows.Next()
+	if !more {
+		r.Close()
+	}
+	return more
+}
+
+func (r *rows) Scan(dest ...any) error {
+	err := r.Rows.Scan(dest...)
+	if err != nil {
+		r.Close()
+	}
+	return err
+}
+
+func (r *rows) Values() ([]any, error) {
+	values, err := r.Rows.Values()
+	if err != nil {
+		r.Close()
+	}
+	return values, err
+}
+
+// Conn returns nil once the connection may be another's.
+func (r *rows) Conn() *pgx.Conn {
+	if r.conn.ended.Load() {
+		return nil
+	}
+	return r.Rows.Conn()
+}
+
+// row gives its connection back when it is scanned.
+type row struct {
+	pgx.Row
+	conn Conn
+}
+
+func (r *row) Scan(dest ...any) (err error) {
+	defer func() { r.conn.giveBack(err) }() // also if a destination panics
+	return r.Row.Scan(dest...)
+}
+
+// noRows are the rows of a query that has failed.
+type noRows struct{ err error }
+
+func (noRows) Close()                                       {}
+func (n noRows) Err() error                                 { return n.err }
+func (noRows) CommandTag() pgconn.CommandTag                { return pgconn.CommandTag{} }
+func (noRows) FieldDescriptions() []pgconn.FieldDescription { return nil }
+func (noRows) Next() bool                                   { return false }
+func (n noRows) Scan(...any) error                          { return n.err }
+func (n noRows) Values() ([]any, error)                     { return nil, n.err }
+func (noRows) RawValues() [][]byte                          { return nil }
+func (noRows) Conn() *pgx.Conn                              { return nil }
+func (noRows) TypeMap() *pgtype.Map                         { return nil }
+
+// noRow is the row of an acquire that has failed.
+type noRow struct{ err error }
+
+func (n noRow) Scan(...any) error { return n.err }

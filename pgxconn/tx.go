@@ -1,0 +1,35 @@
+package pgxconn
+
+import (
+	"context"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// pgxTx is a name that keeps the transaction below out of Tx's fields.
+type pgxTx = pgx.Tx
+
+// Tx is a transaction that gives its connection back when it has been committed
+// or rolled back. Its other methods are pgx.Tx's.
+type Tx struct {
+	pgxTx
+	conn Conn
+}
+
+// Commit commits the transaction and gives the connection back. After the end of
+// the transaction it returns pgx.ErrTxClosed; if the transaction had failed and
+// was rolled back instead, pgx.ErrTxCommitRollback.
+func (tx *Tx) Commit(ctx context.Context) (err error) {
+	defer func() { tx.conn.giveBack(err) }()
+	return tx.pgxTx.Commit(ctx)
+}
+
+// Rollback rolls the transaction back and gives the connection back. After the
+// end of the transaction it returns pgx.ErrTxClosed, so it can be deferred.
+func (tx *Tx) Rollback(ctx context.Context) (err error) {
+	defer func() { tx.conn.giveBack(err) }()
+	return tx.pgxTx.Rollback(ctx)
+}
+
+// Conn returns the connection. It panics after the end of the transaction.
+func (tx *Tx) Conn() *pgx.Conn { return tx.conn.Conn() }
