@@ -65,11 +65,10 @@ func (p *Pool[T]) acquire(ctx context.Context, first *seat[T]) (Lease[T], error)
 	}
 }
 
-// capture captures the borrower's stack if stacks are wanted, or a sample of them
-// is.
+// capture captures the borrower's stack if stacks are wanted.
 func (b *borrower[T]) capture() {
 	p := b.pool
-	if p.gate.Load()&gateStacks != 0 || p.cfg.LeakStacks == StacksSampled && p.maySample(p.now()) {
+	if (p.gate.Load()&gateStacks != 0 || p.cfg.LeakStacks == StacksSampled) && p.mayCapture(p.now()) {
 		b.stack = callers.Capture(1)
 	}
 }
@@ -180,10 +179,11 @@ func (b *borrower[T]) place() *caller {
 	}
 	p := b.pool
 	p.feelPressure()
-	if b.stack == nil && p.cfg.LeakStacks == StacksOnPressure {
+	now := p.now()
+	if b.stack == nil && p.cfg.LeakStacks == StacksOnPressure && p.mayCapture(now) {
 		b.stack = callers.Capture(1)
 	}
-	c := &caller{Waiter: waitq.NewWaiter(p.now()), ctx: b.ctx, stack: b.stack}
+	c := &caller{Waiter: waitq.NewWaiter(now), ctx: b.ctx, stack: b.stack}
 	c.Tag = c
 	if timeout := p.acquireTimeout(b.ctx); timeout != off {
 		c.Limited, c.Until = true, c.Joined+timeout

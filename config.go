@@ -205,17 +205,17 @@ const (
 	// StacksOnPressure captures while connections are scarce: from an acquire that
 	// finds none idle while 80 % of the limit is open, or a sweep that finds 80 %
 	// leased, until a sweep finds less than 60 % leased, or 256 acquires in a row
-	// have found one within 10 ms. Callers that wait always capture theirs. Leases
-	// taken before that have no stack and are counted as unnamed.
+	// have found one within 10 ms. Callers that wait capture theirs at any time. Up
+	// to 20,000 stacks a second are captured, after a burst of 256. Leases without
+	// one, among them those taken before, are counted as unnamed.
 	StacksOnPressure StackMode = iota
 	// StacksAlways captures with every acquire.
 	StacksAlways
 	// StacksNever captures none.
 	StacksNever
-	// StacksSampled captures with every acquire that comes 50 µs or more after the
-	// last one captured: all of them in traffic of up to 20,000 a second and whenever
-	// leases last, a sample in thicker traffic, for 2 % of a processor at most. Each
-	// acquire then reads the clock, 40 ns.
+	// StacksSampled captures with every acquire, up to 20,000 a second after a burst
+	// of 256: all wherever leases last, a sample in thicker traffic, for 2 % of a
+	// processor at most. Each acquire then reads the clock, 40 ns.
 	StacksSampled
 )
 

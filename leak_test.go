@@ -238,19 +238,22 @@ func TestStacksAlwaysNamesEveryBorrower(t *testing.T) {
 	})
 }
 
-func TestStacksSampledNamesOneBorrowerIn50Microseconds(t *testing.T) {
+func TestStacksSampledNamesAsManyBorrowersAsItMayCapture(t *testing.T) {
+	const burst = int(captureBurst / captureEvery)
 	synctest.Test(t, func(t *testing.T) { // one borrower
-		p, _ := newPool(t, func(c *Config[*fakeConn]) { c.MaxSize, c.MinSize, c.LeakStacks = 10, 10, StacksSampled })
-		require.NoError(t, p.Warm(t.Context()))
-		named, unnamed := leakyUpload(t, p), leakyDownload(t, p)
-		requireHolders(t, p, "1 unnamed", "1 leakyUpload")
-		time.Sleep(sampleEvery - 1)
-		unnamedToo := leakyDownload(t, p)
-		requireHolders(t, p, "1 leakyUpload", "2 unnamed")
-		time.Sleep(1)
-		late := leakyDownload(t, p)
-		requireHolders(t, p, "1 leakyUpload", "2 unnamed", "1 leakyDownload")
-		for _, lease := range []Lease[*fakeConn]{named, unnamed, unnamedToo, late} {
+		p, _ := newPool(t, func(c *Config[*fakeConn]) { c.MaxSize, c.LeakStacks = burst+3, StacksSampled })
+		var leases []Lease[*fakeConn]
+		hold := func(lease Lease[*fakeConn]) { leases = append(leases, lease) }
+		for range burst {
+			hold(leakyUpload(t, p))
+		}
+		hold(leakyDownload(t, p))
+		requireHolders(t, p, fmt.Sprint(burst, " leakyUpload"), "1 unnamed")
+		time.Sleep(captureEvery)
+		hold(leakyDownload(t, p))
+		hold(leakyDownload(t, p))
+		requireHolders(t, p, fmt.Sprint(burst, " leakyUpload"), "2 unnamed", "1 leakyDownload")
+		for _, lease := range leases {
 			lease.Release()
 		}
 	})

@@ -8,13 +8,13 @@ import (
 	"github.com/connpool/connpool/internal/waitq"
 )
 
-// pressure says when borrowers' stacks are captured with StacksOnPressure or
-// StacksSampled, and how many of them the process's profile gets to see.
+// pressure says when borrowers' stacks are captured, and how many of them the
+// process's profile gets to see.
 type pressure struct {
-	sampled   atomic.Int64 // StacksSampled captures another stack from then on
+	capture   allowance    // of captures
 	eased     atomic.Int64 // leases in a row that found a connection at once while stacks are captured
 	easedFrom atomic.Int64 // when the first of them began
-	profile   atomic.Int64 // the profile takes another stack from then on, less the burst
+	profile   allowance    // of leases in the profile
 }
 
 // Stacks are captured from four fifths of the limit up, and no more below three
@@ -23,15 +23,18 @@ type pressure struct {
 func pressed(n, limit int) bool { return 5*n >= 4*limit }
 func calm(n, limit int) bool    { return 5*n < 3*limit }
 
-// sampleEvery is how often StacksSampled captures a stack: what that costs, close
-// to a microsecond with all that follows from it, is 2 % of it.
-const sampleEvery = 50 * time.Microsecond
+// A stack is captured every captureEvery, after a burst, but for StacksAlways:
+// what that costs, close to a microsecond with all that follows from it, is 2 % of
+// it. Where leases last, as they do when a pool is exhausted or leaks, none is
+// missed; where they do not, nobody will ask.
+const (
+	captureEvery = 50 * time.Microsecond
+	captureBurst = 256 * captureEvery
+)
 
-// maySample reports whether an acquire that begins now may have its stack
-// captured for the sample.
-func (p *Pool[T]) maySample(now time.Duration) bool {
-	next := p.pressure.sampled.Load()
-	return int64(now) >= next && p.pressure.sampled.CompareAndSwap(next, int64(now+sampleEvery))
+// mayCapture reports whether an acquire may have its stack captured now.
+func (p *Pool[T]) mayCapture(now time.Duration) bool {
+	return p.cfg.LeakStacks == StacksAlways || p.pressure.capture.take(now, captureEvery, captureBurst)
 }
 
 // feelPressure turns the capture of stacks on when an acquire finds nothing idle
@@ -103,13 +106,23 @@ const (
 // mayProfile reports whether a lease that begins now may be put into the
 // process's profile.
 func (p *Pool[T]) mayProfile(now time.Duration) bool {
+	return p.pressure.profile.take(now, profileEvery, profileBurst)
+}
+
+// allowance lets something happen at a steady rate, and as often as that would
+// have been in the time of a burst after as long a rest. It holds when the next
+// would be due had all come at the rate.
+type allowance struct{ next atomic.Int64 }
+
+// take reports whether it may happen now.
+func (a *allowance) take(now, every, burst time.Duration) bool {
 	for {
-		next := p.pressure.profile.Load()
-		after := max(time.Duration(next), now) + profileEvery
-		if after > now+profileBurst {
+		next := a.next.Load()
+		after := max(time.Duration(next), now) + every
+		if after > now+burst {
 			return false
 		}
-		if p.pressure.profile.CompareAndSwap(next, int64(after)) {
+		if a.next.CompareAndSwap(next, int64(after)) {
 			return true
 		}
 	}
