@@ -27,6 +27,10 @@ type Options struct {
 	// for the DSN would no longer lead there. Nil means none.
 	Settings map[string]string
 
+	// TLS has the server speak it, with a certificate of its own, to clients that
+	// ask for it as TLSDSN does.
+	TLS bool
+
 	// StartTimeout bounds each wait for the server to accept connections, in
 	// Start and in Restart. Zero means 30 s: a start takes well under a second,
 	// but a loaded machine may stall for several.
@@ -65,6 +69,9 @@ var ownSettings = []string{
 // postgres, in a stable order.
 func (o Options) settingArgs() ([]string, error) {
 	settings := maps.Clone(fastSettings)
+	if o.TLS {
+		settings["ssl"] = "on"
+	}
 	for name, value := range o.Settings {
 		if slices.Contains(ownSettings, strings.ToLower(name)) {
 			return nil, fmt.Errorf("pgtest: setting %q is chosen by this package; leave it out", name)

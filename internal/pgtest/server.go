@@ -79,6 +79,9 @@ func prepare(ctx context.Context, options Options) (*Server, error) {
 		return nil, err
 	}
 	password, err := t.copyTo(f)
+	if err == nil && options.TLS {
+		err = certify(f)
+	}
 	if err != nil {
 		return nil, errors.Join(err, f.remove())
 	}
