@@ -20,6 +20,6 @@ func New(quick bool) (run.Plan, *Spikes) {
 	}
 	spikes := &Spikes{}
 	p.Works = append(work.All(p.Effort),
-		spike(quick, spikes), coldStart(quick), deadServer(quick), crowd(quick), postgres(quick))
+		spike(quick, spikes), coldStart(quick), deadServer(quick), crowd(quick), postgres(quick), securePostgres(quick))
 	return p, spikes
 }

@@ -3,7 +3,6 @@ package plan
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/connpool/connpool/bench/rival"
 	"github.com/connpool/connpool/bench/scenario"
@@ -12,32 +11,40 @@ import (
 
 // postgres asks a real server. The ways to connect stand where rivals do.
 func postgres(quick bool) work.Work {
-	s := scenario.UsualPostgres(quick)
-	if !quick {
-		s.For = time.Second
-	}
+	return askPostgres(Postgres, "PostgreSQL: select 1", scenario.UsualPostgres(quick))
+}
+
+func securePostgres(quick bool) work.Work {
+	return askPostgres(SecurePostgres, "PostgreSQL over TLS: select 1", scenario.SecurePostgres(quick))
+}
+
+func askPostgres(name, title string, s scenario.PostgresSettings) work.Work {
 	w := work.Work{
-		Name:  Postgres,
-		Title: "PostgreSQL: select 1",
+		Name:  name,
+		Title: title,
 		How: fmt.Sprintf("A private server on this machine, asked by callers that do nothing else, through pools of %d connections. "+
-			"All use pgx with its defaults. The server shares the CPUs with the callers, so differences are small where pools wait for it.", s.Size),
+			"All use pgx with its defaults. The ways take %d turns of %v each in a round, and a rate is the median of its turns. The server shares "+
+			"the CPUs with the callers, so differences are small where pools wait for it.", s.Size, s.Turns, s.Turn),
 		Rounds: 3,
 		Run:    (&postgresRound{settings: s}).of,
 	}
-	for _, way := range scenario.Ways() {
+	for _, way := range s.Ways {
 		w.Rivals = append(w.Rivals, rival.Rival{Name: way.Name, Note: way.Note})
 	}
 	for _, callers := range s.Callers {
 		w.Metrics = append(w.Metrics,
-			work.Metric{Key: rateKey(callers), Title: plural(callers) + ", queries/s", Unit: work.PerSecond},
-			work.Metric{Key: tailKey(callers), Title: "p99", Unit: work.Duration},
+			work.Metric{Key: RateKey(callers), Title: plural(callers) + ", queries/s", Unit: work.PerSecond},
+			work.Metric{Key: TailKey(callers), Title: "p99", Unit: work.Duration},
 			work.Metric{Key: connsKey(callers), Title: "opened", Unit: work.Count})
 	}
 	return w
 }
 
-func rateKey(callers int) string  { return fmt.Sprintf("rate %d", callers) }
-func tailKey(callers int) string  { return fmt.Sprintf("p99 %d", callers) }
+// RateKey is the key of the rate with so many callers.
+func RateKey(callers int) string { return fmt.Sprintf("rate %d", callers) }
+
+// TailKey is of the 99th percentile.
+func TailKey(callers int) string  { return fmt.Sprintf("p99 %d", callers) }
 func connsKey(callers int) string { return fmt.Sprintf("opened %d", callers) }
 
 func plural(callers int) string {
@@ -76,8 +83,8 @@ func (p *postgresRound) measure() error {
 			p.left[r.Way] = work.Figures{}
 		}
 		figures := p.left[r.Way]
-		figures[rateKey(r.Callers)] = r.PerSecond
-		figures[tailKey(r.Callers)] = float64(r.P99)
+		figures[RateKey(r.Callers)] = r.PerSecond
+		figures[TailKey(r.Callers)] = float64(r.P99)
 		figures[connsKey(r.Callers)] = float64(r.Connections)
 	}
 	return nil

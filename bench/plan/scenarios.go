@@ -11,11 +11,12 @@ import (
 
 // Names of the scenarios, as works, and keys of the figures that goals are about.
 const (
-	Spike      = "spike"
-	ColdStart  = "coldstart"
-	DeadServer = "deadserver"
-	Crowd      = "crowd"
-	Postgres   = "postgres"
+	Spike          = "spike"
+	ColdStart      = "coldstart"
+	DeadServer     = "deadserver"
+	Crowd          = "crowd"
+	Postgres       = "postgres"
+	SecurePostgres = "postgres-tls"
 
 	Opened    = "opened"
 	Served    = "served"

@@ -59,6 +59,10 @@ func WriteGoals(w io.Writer, r run.Results) {
 }
 
 func goals(r run.Results) []goal {
+	return append(poolGoals(r), adapterGoals(r)...)
+}
+
+func poolGoals(r run.Results) []goal {
 	j := judge{r}
 	parallel := fmt.Sprintf("parallel/%d", runtime.NumCPU())
 	return []goal{

@@ -153,6 +153,28 @@ func TestARivalThatIsTakenForFairAndIsNotIsFlagged(t *testing.T) {
 	}
 }
 
+func TestAnAdapterIsHeldToTheRateAndTheTail(t *testing.T) {
+	rate, tail := plan.RateKey(8), plan.TailKey(8)
+	for _, c := range []struct {
+		rate, tail float64
+		want       string
+	}{{101, 9, "yes"}, {99, 9, "**no**"}, {101, 11, "**no**"}} {
+		results := made(t, map[string]map[string]work.Figures{plan.Postgres: {
+			"pgxconn": {rate: c.rate, tail: c.tail},
+			"pgxpool": {rate: 100, tail: 10},
+		}})
+		if g := adapterGoals(results)[1]; g.verdict() != c.want {
+			t.Errorf("%v: %s: %s", c, g.verdict(), g.reached())
+		}
+	}
+	results := made(t, map[string]map[string]work.Figures{plan.Postgres: {
+		"sqlconn": {plan.RateKey(1): 94}, "database/sql": {plan.RateKey(1): 100},
+	}})
+	if g := adapterGoals(results)[3]; g.verdict() != "**no**" {
+		t.Errorf("6 %% slower: %s", g.reached())
+	}
+}
+
 func TestATableIsAlignedToBeReadAsText(t *testing.T) {
 	var out bytes.Buffer
 	tab := &table{}

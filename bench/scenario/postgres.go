@@ -14,18 +14,29 @@ import (
 
 // PostgresSettings say how a database is asked.
 type PostgresSettings struct {
+	Ways    []Way
+	TLS     bool
 	Size    int   // connections of each pool
 	Callers []int // ask one query after the other, for one measurement each
 	WarmUp  time.Duration
-	For     time.Duration
+	Turn    time.Duration // the ways take turns of this length
+	Turns   int           // so many each
 }
 
 // UsualPostgres goes from one caller to eight times more than connections.
 func UsualPostgres(quick bool) PostgresSettings {
-	s := PostgresSettings{Size: 8, Callers: []int{1, 8, 64}, WarmUp: 300 * time.Millisecond, For: 2 * time.Second}
+	s := PostgresSettings{Ways: Ways(), Size: 8, Callers: []int{1, 8, 64},
+		WarmUp: 200 * time.Millisecond, Turn: 100 * time.Millisecond, Turns: 11}
 	if quick {
-		s.WarmUp, s.For = 100*time.Millisecond, 300*time.Millisecond
+		s.WarmUp, s.Turn, s.Turns = 100*time.Millisecond, 50*time.Millisecond, 5
 	}
+	return s
+}
+
+// SecurePostgres is over TLS.
+func SecurePostgres(quick bool) PostgresSettings {
+	s := UsualPostgres(quick)
+	s.Ways, s.TLS, s.Callers = TLSWays(), true, []int{1, 8}
 	return s
 }
 
@@ -34,8 +45,8 @@ type PostgresResult struct {
 	Way         string
 	Callers     int
 	Queries     int
-	PerSecond   float64
-	P50, P99    time.Duration // of a query, the wait for its connection included
+	PerSecond   float64       // the median of the turns
+	P50, P99    time.Duration // of all queries, the wait for a connection included
 	Connections int           // opened in all, warm-up included
 }
 
@@ -43,61 +54,96 @@ type PostgresResult struct {
 // error that matches it says why.
 var ErrNoPostgres = errors.New("scenario: no PostgreSQL")
 
-// Postgres asks a private server through each of Ways, in random order.
+// Postgres asks a private server through each of the ways. They take short turns,
+// in random order, so that what else the machine does happens to all.
 func Postgres(ctx context.Context, s PostgresSettings) (results []PostgresResult, err error) {
-	server, err := startPostgres(ctx)
+	server, err := startPostgres(ctx, s.TLS)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, server.Stop()) }()
-	ways := Ways()
+	dsn := server.DSN()
+	if s.TLS {
+		dsn = server.TLSDSN()
+	}
 	for _, callers := range s.Callers {
-		// A server that has just started is slower at first: not always for the same.
-		for _, i := range rand.Perm(len(ways)) {
-			r, err := ways[i].measure(ctx, server.DSN(), callers, s)
-			if err != nil {
-				return nil, fmt.Errorf("postgres: %s, %d callers: %w", ways[i].Name, callers, err)
-			}
-			results = append(results, r)
+		some, err := s.askWith(ctx, dsn, callers)
+		if err != nil {
+			return nil, fmt.Errorf("postgres: %d callers: %w", callers, err)
 		}
+		results = append(results, some...)
 	}
 	return results, nil
 }
 
+// askWith measures all ways with so many callers.
+func (s PostgresSettings) askWith(ctx context.Context, dsn string, callers int) (results []PostgresResult, err error) {
+	players := make([]player, len(s.Ways))
+	for i := range players {
+		p := &players[i]
+		p.way = s.Ways[i]
+		if p.client, err = p.way.open(ctx, dsn, s.Size, &p.opened); err != nil {
+			return nil, fmt.Errorf("%s: %w", p.way.Name, err)
+		}
+		defer p.client.close()
+		if _, _, err := load(ctx, callers, s.WarmUp, p.client.query); err != nil {
+			return nil, fmt.Errorf("%s: %w", p.way.Name, err)
+		}
+	}
+	for range s.Turns {
+		for _, i := range rand.Perm(len(players)) {
+			if err := players[i].play(ctx, callers, s.Turn); err != nil {
+				return nil, err
+			}
+		}
+	}
+	for i := range players {
+		results = append(results, players[i].result(callers))
+	}
+	return results, nil
+}
+
+// player is one way at work.
+type player struct {
+	way    Way
+	client client
+	opened opens
+	took   []time.Duration
+	rates  []float64
+}
+
+func (p *player) play(ctx context.Context, callers int, long time.Duration) error {
+	took, elapsed, err := load(ctx, callers, long, p.client.query)
+	if err != nil {
+		return fmt.Errorf("%s: %w", p.way.Name, err)
+	}
+	p.took = append(p.took, took...)
+	p.rates = append(p.rates, float64(len(took))/elapsed.Seconds())
+	return nil
+}
+
+func (p *player) result(callers int) PostgresResult {
+	slices.Sort(p.took)
+	slices.Sort(p.rates)
+	return PostgresResult{
+		Way:         p.way.Name,
+		Callers:     callers,
+		Queries:     len(p.took),
+		PerSecond:   p.rates[len(p.rates)/2],
+		P50:         quantile(p.took, 0.5),
+		P99:         quantile(p.took, 0.99),
+		Connections: int(p.opened.Load()),
+	}
+}
+
 // startPostgres starts a server with room for a connection for each caller, and
 // for those that still close.
-func startPostgres(ctx context.Context) (*pgtest.Server, error) {
-	server, err := pgtest.Start(ctx, pgtest.Options{Settings: map[string]string{"max_connections": "400"}})
+func startPostgres(ctx context.Context, tls bool) (*pgtest.Server, error) {
+	server, err := pgtest.Start(ctx, pgtest.Options{TLS: tls, Settings: map[string]string{"max_connections": "400"}})
 	if errors.Is(err, pgtest.ErrNotInstalled) || errors.Is(err, errors.ErrUnsupported) {
 		return nil, fmt.Errorf("%w: %w", ErrNoPostgres, err)
 	}
 	return server, err
-}
-
-func (w Way) measure(ctx context.Context, dsn string, callers int, s PostgresSettings) (PostgresResult, error) {
-	var opened opens
-	client, err := w.open(ctx, dsn, s.Size, &opened)
-	if err != nil {
-		return PostgresResult{}, err
-	}
-	defer client.close()
-	if _, _, err := load(ctx, callers, s.WarmUp, client.query); err != nil {
-		return PostgresResult{}, err
-	}
-	took, elapsed, err := load(ctx, callers, s.For, client.query)
-	if err != nil {
-		return PostgresResult{}, err
-	}
-	slices.Sort(took)
-	return PostgresResult{
-		Way:         w.Name,
-		Callers:     callers,
-		Queries:     len(took),
-		PerSecond:   float64(len(took)) / elapsed.Seconds(),
-		P50:         quantile(took, 0.5),
-		P99:         quantile(took, 0.99),
-		Connections: int(opened.Load()),
-	}, nil
 }
 
 // load has callers ask one query after the other for some time, at least one

@@ -3,6 +3,8 @@ package scenario
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync/atomic"
@@ -12,6 +14,8 @@ import (
 	"github.com/jackc/pgx/v5/stdlib"
 
 	"github.com/connpool/connpool"
+	"github.com/connpool/connpool/pgxconn"
+	"github.com/connpool/connpool/sqlconn"
 )
 
 // Way is one way to get a connection to PostgreSQL. All use the same driver, pgx,
@@ -20,19 +24,32 @@ import (
 type Way struct {
 	Name string
 	Note string
-	open func(ctx context.Context, dsn string, size int, o *opens) (client, error)
+	open opener
 }
 
-// Ways returns those that are compared: none, the driver's own pool, the standard
-// library's and this one.
+type opener = func(ctx context.Context, dsn string, size int, o *opens) (client, error)
+
+// Ways returns those that are compared: the driver's own pool and the standard
+// library's, this one in the place of each, and none.
 func Ways() []Way {
 	return []Way{
-		{"connpool", "connpool.Pool[*pgx.Conn] that looks at each connection's state before and after a lease.", openConnpool},
+		{"pgxconn", "pgxconn.Pool, which looks at each connection's socket before a lease.", openPgxconn},
 		{"pgxpool", "The driver's own pool.", openPgxpool},
-		{"database/sql", "The standard library's pool, with the driver's adapter.", openSQL},
-		{"connection per request", "No pool. Each request also prepares its statement.", openNone},
+		{"sqlconn", "A sql.DB with this pool, with the driver's adapter.", openSqlconn(runText)},
+		{"database/sql", "The same with the standard library's pool, set to keep as many connections as it may open.", openSQL(runText)},
+		{"sqlconn, prepared", "A statement of db.Prepare, with Options.StatementCache.", openSqlconn(runPrepared)},
+		{"database/sql, prepared", "A statement of db.Prepare.", openSQL(runPrepared)},
+		perRequest,
 	}
 }
+
+// TLSWays returns those that are compared over TLS.
+func TLSWays() []Way {
+	ways := Ways()
+	return []Way{ways[0], ways[1], perRequest}
+}
+
+var perRequest = Way{"connection per request", "No pool. Each request also prepares its statement.", openNone}
 
 // client is one open way.
 type client struct {
@@ -99,54 +116,97 @@ func openPgxpool(ctx context.Context, dsn string, size int, o *opens) (client, e
 	return client{query, pool.Close}, nil
 }
 
-func openSQL(_ context.Context, dsn string, size int, o *opens) (client, error) {
+// run makes a query of a handle, and what ends it.
+type run func(ctx context.Context, db *sql.DB) (query func(context.Context) error, end func(), err error)
+
+func runText(_ context.Context, db *sql.DB) (func(context.Context) error, func(), error) {
+	return func(ctx context.Context) error { return scan(db.QueryRowContext(ctx, question)) }, func() {}, nil
+}
+
+func runPrepared(ctx context.Context, db *sql.DB) (func(context.Context) error, func(), error) {
+	stmt, err := db.PrepareContext(ctx, question)
+	if err != nil {
+		return nil, nil, err
+	}
+	return func(ctx context.Context) error { return scan(stmt.QueryRowContext(ctx)) }, func() { _ = stmt.Close() }, nil
+}
+
+func scan(row *sql.Row) error {
+	var answer int
+	err := row.Scan(&answer)
+	return answered(answer, err)
+}
+
+// connector counts what the driver's adapter opens.
+func connector(dsn string, o *opens) (driver.Connector, error) {
 	config, err := pgx.ParseConfig(dsn)
 	if err != nil {
-		return client{}, err
+		return nil, err
 	}
-	count := stdlib.OptionBeforeConnect(func(context.Context, *pgx.ConnConfig) error {
+	return stdlib.GetConnector(*config, stdlib.OptionBeforeConnect(func(context.Context, *pgx.ConnConfig) error {
 		o.Add(1)
 		return nil
-	})
-	db := sql.OpenDB(stdlib.GetConnector(*config, count))
-	db.SetMaxOpenConns(size)
-	db.SetMaxIdleConns(size)
-	query := func(ctx context.Context) error {
-		var answer int
-		err := db.QueryRowContext(ctx, question).Scan(&answer)
-		return answered(answer, err)
-	}
-	return client{query, func() { _ = db.Close() }}, nil
+	})), nil
 }
 
-func openConnpool(_ context.Context, dsn string, size int, o *opens) (client, error) {
-	config, err := pgx.ParseConfig(dsn)
+func openSQL(r run) opener {
+	return func(ctx context.Context, dsn string, size int, o *opens) (client, error) {
+		c, err := connector(dsn, o)
+		if err != nil {
+			return client{}, err
+		}
+		db := sql.OpenDB(c)
+		db.SetMaxOpenConns(size)
+		db.SetMaxIdleConns(size)
+		return clientOf(ctx, db, r)
+	}
+}
+
+func openSqlconn(r run) opener {
+	return func(ctx context.Context, dsn string, size int, o *opens) (client, error) {
+		c, err := connector(dsn, o)
+		if err != nil {
+			return client{}, err
+		}
+		settings := connpool.Config[driver.Conn]{Name: "bench", MaxSize: size, Logger: slog.New(slog.DiscardHandler)}
+		db, _, err := sqlconn.Open(c, settings, sqlconn.Options{StatementCache: 32})
+		if err != nil {
+			return client{}, err
+		}
+		return clientOf(ctx, db, r)
+	}
+}
+
+func clientOf(ctx context.Context, db *sql.DB, r run) (client, error) {
+	query, end, err := r(ctx, db)
+	if err != nil {
+		return client{}, errors.Join(err, db.Close())
+	}
+	return client{query, func() {
+		end()
+		_ = db.Close()
+	}}, nil
+}
+
+func openPgxconn(ctx context.Context, dsn string, size int, o *opens) (client, error) {
+	config, err := pgxconn.ParseConfig(dsn)
 	if err != nil {
 		return client{}, err
 	}
-	pool, err := connpool.New(connpool.Config[*pgx.Conn]{
-		Name:    "bench",
-		Connect: func(ctx context.Context) (*pgx.Conn, error) { return o.connect(ctx, config.Copy()) },
-		Clean:   atRest,
-		MaxSize: size,
-		Logger:  slog.New(slog.DiscardHandler),
-	})
+	config.MaxConns = int32(size)
+	config.BeforeConnect = func(context.Context, *pgx.ConnConfig) error {
+		o.Add(1)
+		return nil
+	}
+	config.Tune = func(c *connpool.Config[*pgx.Conn]) { c.Logger = slog.New(slog.DiscardHandler) }
+	pool, err := pgxconn.NewWithConfig(ctx, config)
+	if err != nil {
+		return client{}, err
+	}
 	query := func(ctx context.Context) error {
-		lease, err := pool.Acquire(ctx)
-		if err != nil {
-			return err
-		}
-		defer lease.Release()
-		return ask(ctx, lease.Conn())
+		var answer int
+		err := pool.QueryRow(ctx, question).Scan(&answer)
+		return answered(answer, err)
 	}
-	return client{query, func() { _ = pool.Shutdown(context.Background()) }}, err
-}
-
-// atRest refuses to lend a connection again that has rows unread or a transaction
-// open, as pgxpool does.
-func atRest(conn *pgx.Conn) error {
-	if conn.IsClosed() || conn.PgConn().IsBusy() || conn.PgConn().TxStatus() != 'I' {
-		return connpool.ErrBadConn
-	}
-	return nil
+	return client{query, pool.Close}, nil
 }
