@@ -111,7 +111,7 @@ type mortal interface {
 
 // bouncer starts a PgBouncer in front of a server, or notes why it cannot.
 func (t *Trial) bouncer(postgres *pgtest.Server) *servertest.PgBouncer {
-	bouncer, err := servertest.StartPgBouncer(context.WithoutCancel(t.ctx), postgres.DSN())
+	bouncer, err := servertest.StartPgBouncer(context.WithoutCancel(t.ctx), postgres.DSN(), servertest.PgBouncerOptions{})
 	if errors.Is(err, servertest.ErrNotInstalled) {
 		t.lackPart("PgBouncer", err.Error())
 		return nil

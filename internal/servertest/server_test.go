@@ -11,11 +11,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
-
-	"github.com/connpool/connpool/internal/pgtest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -57,22 +54,6 @@ func TestTheServerEndsWithWhoStartedIt(t *testing.T) {
 	require.ErrorIs(t, syscall.Kill(pid, 0), syscall.ESRCH)
 	require.NoDirExists(t, s.folder)
 	require.NoError(t, s.Stop())
-}
-
-func TestPgBouncerLeadsToItsPostgreSQL(t *testing.T) {
-	db := pgtest.New(t, pgtest.Options{})
-	b, err := StartPgBouncer(t.Context(), db.DSN())
-	need(t, err)
-	t.Cleanup(func() { require.NoError(t, b.Stop()) })
-	for range 2 {
-		conn, err := pgx.Connect(t.Context(), b.DSN())
-		require.NoError(t, err)
-		var n int
-		require.NoError(t, conn.QueryRow(t.Context(), "select 42").Scan(&n))
-		require.Equal(t, 42, n)
-		require.NoError(t, conn.Close(t.Context()))
-		require.NoError(t, b.Restart(t.Context()))
-	}
 }
 
 func TestAProgramThatIsNotThere(t *testing.T) {

@@ -24,6 +24,19 @@ func NewRedis(tb TB) *Server {
 	return adopt(tb, "Redis", s, err)
 }
 
+// NewPgBouncer starts a PgBouncer for a test, in front of the server that a DSN
+// leads to. It ends and is missed as NewRedis's server is.
+func NewPgBouncer(tb TB, dsn string, options PgBouncerOptions) *PgBouncer {
+	tb.Helper()
+	b, err := StartPgBouncer(context.Background(), dsn, options)
+	if err != nil {
+		adopt(tb, "PgBouncer", nil, err)
+		return nil
+	}
+	adopt(tb, "PgBouncer", b.Server, nil)
+	return b
+}
+
 // adopt has a test own a server that was started for it, or not.
 func adopt(tb TB, name string, s *Server, err error) *Server {
 	tb.Helper()
