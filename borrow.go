@@ -242,6 +242,9 @@ func (b *borrower[T]) lend(s *seat[T], w slot.Word) (Lease[T], verdict, error) {
 	if p.cfg.MinIdle > 0 {
 		p.grow() // one idle less
 	}
+	if !b.joined {
+		p.feelEase()
+	}
 	if b.stack != nil {
 		b.list(s)
 	}
@@ -256,11 +259,7 @@ func (b *borrower[T]) lend(s *seat[T], w slot.Word) (Lease[T], verdict, error) {
 
 // list enters the lease into the process's profile, if that may take it.
 func (b *borrower[T]) list(s *seat[T]) {
-	since := time.Duration(s.since.Load())
-	if !b.joined {
-		b.pool.feelEase(since)
-	}
-	if b.pool.mayProfile(since) {
+	if b.pool.mayProfile(time.Duration(s.since.Load())) {
 		s.entry.Store(callers.Add())
 	}
 }

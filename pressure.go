@@ -67,11 +67,12 @@ const (
 	easeWithin = 10 * time.Millisecond
 )
 
-// feelEase counts a lease, begun now, with a stack and without a wait.
-func (p *Pool[T]) feelEase(now time.Duration) {
-	if p.cfg.LeakStacks != StacksOnPressure {
+// feelEase counts a lease, begun now without a wait, while stacks are captured.
+func (p *Pool[T]) feelEase() {
+	if p.cfg.LeakStacks != StacksOnPressure || p.gate.Load()&gateStacks == 0 {
 		return
 	}
+	now := p.now()
 	switch n := p.pressure.eased.Add(1); {
 	case n == 1:
 		p.pressure.easedFrom.Store(int64(now))
