@@ -18,6 +18,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/connpool/connpool/internal/pgtest"
+	"github.com/connpool/connpool/internal/servertest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -82,6 +83,18 @@ var programs = []program{
 		"idle, 0 in use",
 		"Shut down: every lease has ended",
 	}},
+	{"redis", privateRedis, []string{
+		"A private Redis server listens on",
+		"2000 of 2000 commands succeeded, on",
+		"50 callers waited for a letter, and 50 gave up.",
+		"50 next callers: 50 got their own reply.\nReplies that went to the wrong caller: 0.",
+		"The first of them: ",
+		"the next caller's SET is answered with OK. Closed on return: 1 (redis: a MULTI without EXEC or DISCARD)",
+		"Closed on return: 1 (redis: SUBSCRIBE has changed the connection)",
+		"2000 of 2000 commands succeeded after that",
+		"idle, 0 in use",
+		"Shut down: every lease has ended",
+	}},
 }
 
 func flags(args ...string) func(*testing.T) []string {
@@ -96,6 +109,13 @@ func leakFlags(t *testing.T) []string {
 func privateDatabase(t *testing.T) []string {
 	t.Setenv("DATABASE_URL", "")
 	pgtest.New(t, pgtest.Options{})
+	return nil
+}
+
+// privateRedis skips the test where Redis is not installed.
+func privateRedis(t *testing.T) []string {
+	t.Setenv("REDIS_URL", "")
+	servertest.NewRedis(t)
 	return nil
 }
 
