@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/connpool/connpool"
+	"github.com/connpool/connpool/pgxconn"
 )
 
 // backoffMax bounds the pause between two dials of an outage; backoffMin is where
@@ -29,23 +30,19 @@ func openOurs(dsn string, t *tape) (subject, error) {
 		return nil, err
 	}
 	login.Tracer = dialTracer{t}
+	cfg, err := pgxconn.PoolConfigFrom(login)
+	if err != nil {
+		return nil, err
+	}
 	o := &ours{tape: t}
-	o.Pool, err = connpool.New(connpool.Config[*pgx.Conn]{
-		Name:           "outage",
-		Connect:        func(ctx context.Context) (*pgx.Conn, error) { return o.connect(ctx, login) },
-		Close:          end,
-		Check:          o.check,
-		Clean:          clean,
-		IsBad:          isBad,
-		MaxSize:        maxSize,
-		ConnectTimeout: connectTimeout,
-		CheckTimeout:   connectTimeout,
-		CloseTimeout:   connectTimeout,
-		BackoffMin:     backoffMin,
-		BackoffMax:     backoffMax,
-		DownAfter:      -1,
-		Logger:         slog.New(slog.DiscardHandler),
-	})
+	cfg.Name = "outage"
+	cfg.Connect = func(ctx context.Context) (*pgx.Conn, error) { return o.connect(ctx, login) }
+	cfg.Check = o.check
+	cfg.MaxSize = maxSize
+	cfg.ConnectTimeout, cfg.CheckTimeout, cfg.CloseTimeout = connectTimeout, connectTimeout, connectTimeout
+	cfg.BackoffMin, cfg.BackoffMax, cfg.DownAfter = backoffMin, backoffMax, -1
+	cfg.Logger = slog.New(slog.DiscardHandler)
+	o.Pool, err = connpool.New(cfg)
 	return o, err
 }
 
@@ -62,41 +59,11 @@ func (o *ours) connect(ctx context.Context, login *pgx.ConnConfig) (*pgx.Conn, e
 	return conn, nil
 }
 
-// end closes a connection. After a query that was cut off pgx is still cancelling
-// it at the server, which takes a while if that does not answer: when the time
-// is up the socket goes, or MaxSize would not bound the connections.
-func end(ctx context.Context, conn *pgx.Conn) error {
-	err := conn.Close(ctx)
-	select {
-	case <-conn.PgConn().CleanupDone():
-		return err
-	case <-ctx.Done():
-		return errors.Join(ctx.Err(), conn.PgConn().Conn().Close())
-	}
-}
-
 func (o *ours) check(ctx context.Context, conn *pgx.Conn) error {
 	if err := conn.Ping(ctx); err != nil {
 		return err
 	}
 	passportOf(conn).proved.Store(int64(o.tape.now()))
-	return nil
-}
-
-var (
-	errBusy          = errors.New("returned with unread rows")
-	errInTransaction = errors.New("returned in a transaction")
-)
-
-func clean(conn *pgx.Conn) error {
-	switch {
-	case conn.IsClosed():
-		return connpool.ErrBadConn
-	case conn.PgConn().IsBusy():
-		return errBusy
-	case conn.PgConn().TxStatus() != 'I':
-		return errInTransaction
-	}
 	return nil
 }
 

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // subject is one of the two pools.
@@ -98,20 +97,4 @@ func (s *socket) Close() error {
 	err := s.Conn.Close()
 	s.once.Do(s.gone)
 	return err
-}
-
-// isBad is how a careful user tells a broken connection from a refused query: by
-// what pgx says of its connection, and by what the server says of the session.
-func isBad(err error) bool {
-	var refused *pgconn.PgError
-	var netErr net.Error
-	switch {
-	case errors.As(err, &refused):
-		return refused.Severity == "FATAL" || refused.Severity == "PANIC"
-	case errors.Is(err, errNoAnswer), errors.As(err, &netErr):
-		return true
-	}
-	// The rest of what pgx returns is about the connection: an end in the middle
-	// of a reply, a deadline that passed, a context that was cancelled.
-	return !errors.Is(err, pgx.ErrNoRows) && !errors.Is(err, pgx.ErrTooManyRows)
 }

@@ -16,7 +16,7 @@ import (
 func dialRows() []Row {
 	return []Row{
 		{
-			Number: 11, Name: "hung dial", On: everywhere, Scenario: hungDial,
+			Number: 11, Name: "hung dial", On: everywhere, Scenario: hungDial, Timed: true,
 			Injected: "the factory hangs and ignores its context, with one connection in all; later it works",
 			Required: "the caller returns at its deadline of 300 ms; the hung dial is abandoned and the slot dials again",
 		}, {
@@ -28,7 +28,7 @@ func dialRows() []Row {
 			Injected: "the first two dials fail after 50 ms while 4 callers queue for one connection",
 			Required: "nobody sleeps beside a free slot: all know within 2 s, whoever is not failed is served",
 		}, {
-			Number: 19, Name: "one dial of two hangs", On: everywhere, Scenario: oneHangs,
+			Number: 19, Name: "one dial of two hangs", On: everywhere, Scenario: oneHangs, Timed: true,
 			Injected: "2 connections, 4 callers; two dials fail, the third hangs, the others work",
 			Required: "at most one waits in vain (ours with a ConnectTimeout of 500 ms)",
 		}, {

@@ -21,7 +21,7 @@ func networkRows() []Row {
 			Injected: "the process may open 24 more files; 40 callers want a socket each",
 			Required: "errors.Is EMFILE for who gets none; capacity 40/40 once there are files again",
 		}, {
-			Number: 29, Name: "black hole", On: withSQL, Scenario: blackHole, Drops: true,
+			Number: 29, Name: "black hole", On: withSQL, Scenario: blackHole, Timed: true, Drops: true,
 			Injected: "idle sessions fall silent (a proxy that swallows; ours: packets dropped too, where that is possible), new ones work",
 			Required: "the check is bounded by its own time-out (300 ms): served within 2 s on a new session",
 		}, {

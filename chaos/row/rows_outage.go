@@ -26,11 +26,11 @@ func outageRows() []Row {
 			Injected: "pg_terminate_backend of 10 idle sessions, then 20 queries: at once, and after 1.5 s",
 			Required: "no user's error while nothing was sent",
 		}, {
-			Number: 27, Name: "kill -9 and restart", On: withSQL, Scenario: crash,
+			Number: 27, Name: "kill -9 and restart", On: withSQL, Scenario: crash, Timed: true,
 			Injected: "60 callers with 5 s each, pool of 10 (ours with DownAfter 3 s); kill -9, restart after 0.7 s: PostgreSQL, and then PgBouncer",
 			Required: "served again within 1 s; never more than 10 sessions; at most 100 failed calls",
 		}, {
-			Number: 28, Name: "frozen server", On: withSQL, Scenario: frozen,
+			Number: 28, Name: "frozen server", On: withSQL, Scenario: frozen, Timed: true,
 			Injected: "SIGSTOP to PostgreSQL with 4 idle sessions",
 			Required: "borrowing returns at its deadline of 300 ms; closing within 5 s",
 		},

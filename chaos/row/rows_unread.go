@@ -13,8 +13,8 @@ import (
 	"github.com/jackc/puddle/v2"
 
 	"github.com/connpool/connpool"
-	"github.com/connpool/connpool/chaos/row/pool"
 	"github.com/connpool/connpool/internal/servertest"
+	"github.com/connpool/connpool/netconn"
 )
 
 // wires is a pool of plain connections, with no driver to notice anything.
@@ -82,7 +82,7 @@ func (t *Trial) unreadFromRedis() {
 	w := t.openWires(func(ctx context.Context) (net.Conn, error) {
 		var dialer net.Dialer
 		return dialer.DialContext(ctx, "tcp", redis.Addr())
-	}, func(c *connpool.Config[net.Conn]) { c.Alive, c.Clean = pool.Peek, pool.Peek })
+	}, func(c *connpool.Config[net.Conn]) { c.Alive, c.Clean = netconn.Alive, netconn.Alive })
 	defer w.close()
 	t.countWrong(w, "Redis", 200, false)
 	// A reply that comes only after the connection has been returned.

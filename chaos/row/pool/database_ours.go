@@ -7,75 +7,37 @@ import (
 	"sync/atomic"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/connpool/connpool"
+	"github.com/connpool/connpool/pgxconn"
 )
 
 type ourDB struct{ *connpool.Pool[*pgx.Conn] }
 
 func openOurDB(s DBSetup, login *pgx.ConnConfig, opens *atomic.Int64) (DB, error) {
-	cfg := connpool.Config[*pgx.Conn]{
-		Connect: func(ctx context.Context) (*pgx.Conn, error) {
-			conn, err := pgx.ConnectConfig(ctx, login)
-			if err == nil {
-				opens.Add(1)
-			}
-			return conn, err
-		},
-		Close:          endSession,
-		Alive:          aliveSession,
-		Clean:          cleanSession,
-		IsBad:          brokenSession,
-		Reset:          s.Reset,
-		MaxSize:        s.Max,
-		ConnectTimeout: s.ConnectTimeout,
-		CheckTimeout:   s.CheckTimeout,
-		CheckAfterIdle: s.CheckAfterIdle,
-		Logger:         slog.New(slog.DiscardHandler),
+	cfg, err := pgxconn.PoolConfigFrom(login)
+	if err != nil {
+		return nil, err
 	}
+	connect := cfg.Connect
+	cfg.Connect = func(ctx context.Context) (*pgx.Conn, error) {
+		conn, err := connect(ctx)
+		if err == nil {
+			opens.Add(1)
+		}
+		return conn, err
+	}
+	cfg.Reset = s.Reset
+	cfg.MaxSize = s.Max
+	cfg.ConnectTimeout = s.ConnectTimeout
+	cfg.CheckTimeout = s.CheckTimeout
+	cfg.CheckAfterIdle = s.CheckAfterIdle
+	cfg.Logger = slog.New(slog.DiscardHandler)
 	if s.Edit != nil {
 		s.Edit(&cfg)
 	}
 	p, err := connpool.New(cfg)
 	return ourDB{p}, err
-}
-
-// endSession waits until pgx has ended a query that was left, too: otherwise the
-// server would have more sessions than the pool.
-func endSession(ctx context.Context, conn *pgx.Conn) error {
-	err := conn.Close(ctx)
-	select {
-	case <-conn.PgConn().CleanupDone():
-		return err
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-func aliveSession(conn *pgx.Conn) error {
-	if conn.IsClosed() {
-		return connpool.ErrBadConn
-	}
-	return Peek(conn.PgConn().Conn())
-}
-
-var errBusy = errors.New("pool: returned in a transaction or with unread rows")
-
-func cleanSession(conn *pgx.Conn) error {
-	switch {
-	case conn.IsClosed():
-		return connpool.ErrBadConn
-	case conn.PgConn().IsBusy() || conn.PgConn().TxStatus() != 'I':
-		return errBusy
-	}
-	return nil
-}
-
-// brokenSession knows that the server ends a session with a FATAL error.
-func brokenSession(err error) bool {
-	var refusal *pgconn.PgError
-	return errors.Is(err, connpool.ErrBadConn) || pgconn.Timeout(err) || !errors.As(err, &refusal) || refusal.Severity == "FATAL"
 }
 
 func (db ourDB) Exec(ctx context.Context, statement string) error {
