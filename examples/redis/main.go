@@ -6,8 +6,8 @@
 //	REDIS_URL=redis://user:password@host:6379/0 go run ./examples/redis
 //
 // Without REDIS_URL it starts a private server, if Redis is installed, and removes
-// it when it ends. On a server of yours its keys begin with "connpool-example:"
-// and expire within a minute.
+// it when it ends. On a server of yours, which must be Redis 6.2 or later, its keys
+// begin with "connpool-example:" and expire within a minute.
 //
 // What to copy into a program of one's own is in pool.go, conn.go, session.go and
 // resp.go.

@@ -23,7 +23,7 @@ func withOne(ctx context.Context, cfg connpool.Config[*conn], f func(*connpool.P
 	if err != nil {
 		return nil, err
 	}
-	defer pool.Close() // after Shutdown, nothing is traced any more
+	defer pool.Close() // after Shutdown it does nothing
 	return seen, errors.Join(f(pool), shutdown(ctx, pool))
 }
 

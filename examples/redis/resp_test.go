@@ -161,7 +161,9 @@ func TestACommandIsAnArrayOfStrings(t *testing.T) {
 // are no more.
 func FuzzReplies(f *testing.F) {
 	for _, reply := range replies {
-		f.Add([]byte(reply.wire))
+		if len(reply.wire) < 100 { // a long one would take all the time
+			f.Add([]byte(reply.wire))
+		}
 	}
 	f.Add([]byte("*2\r\n$-1\r\n*-1\r\n+OK\r\n$3\r\nab"))
 	f.Add([]byte("*1000000\r\n*1000000\r\n$99\r\n"))
