@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/connpool/connpool"
 )
@@ -116,9 +118,25 @@ const (
 func ParseConfig(connString string) (*Config, error) {
 	conn, err := pgx.ParseConfig(connString)
 	if err != nil {
-		return nil, fmt.Errorf("pgxconn: %w", err)
+		return nil, parseError(err)
 	}
 	return configFrom(conn)
+}
+
+// parseError returns pgx's error without the connection string, in which pgx
+// blanks only passwords that it recognizes. Of a string that falls apart it quotes
+// the pieces, which may be some of the password's.
+func parseError(err error) error {
+	var fault *pgconn.ParseConfigError
+	if !errors.As(err, &fault) {
+		return fmt.Errorf("pgxconn: %w", err)
+	}
+	quoted := pgconn.NewParseConfigError(fault.ConnString, "", nil).Error()
+	said := strings.TrimPrefix(fault.Error(), quoted)
+	if kind, _, _ := strings.Cut(said, " ("); strings.HasPrefix(kind, "failed to parse as") {
+		said = kind + ": quote or escape what is special in it"
+	}
+	return fmt.Errorf("pgxconn: cannot parse the connection string: %s", said)
 }
 
 // configFrom takes pgxpool's keys out of a ConnConfig: the server would refuse
@@ -181,13 +199,17 @@ func PoolConfigFrom(conn *pgx.ConnConfig) (connpool.Config[*pgx.Conn], error) {
 }
 
 var (
+	errNoConns       = errors.New("pgxconn: MaxConns is less than 1: use 1 or more")
 	errNotParsed     = errors.New("pgxconn: the Config was not made by ParseConfig: call that and change what it returns")
 	errConnNotParsed = errors.New("pgxconn: the ConnConfig was not made by pgx.ParseConfig: call that and change what it returns")
 )
 
 func (c *Config) validate() error {
-	if c == nil || !c.parsed {
+	switch {
+	case c == nil || !c.parsed:
 		return errNotParsed
+	case c.MaxConns < 1:
+		return errNoConns // the pool would take 0 for its own default
 	}
 	return parsedByPgx(c.ConnConfig)
 }

@@ -34,8 +34,8 @@ func (c *Config) settings() connpool.Config[*pgx.Conn] {
 		// A report of a leak, such as of a Row that nobody has scanned, names the line.
 		LeakStacks: connpool.StacksSampled,
 	}
-	if c.MaxConnLifetimeJitter > 0 {
-		s.MaxLifetime = orNever(c.MaxConnLifetime + c.MaxConnLifetimeJitter) // theirs lengthens, ours shortens
+	if c.MaxConnLifetime > 0 && c.MaxConnLifetimeJitter > 0 {
+		s.MaxLifetime += c.MaxConnLifetimeJitter // theirs lengthens, ours shortens
 	}
 	if c.PrepareConn != nil {
 		s.Prepare = c.prepare
