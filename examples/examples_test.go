@@ -83,6 +83,19 @@ var programs = []program{
 		"idle, 0 in use",
 		"Shut down: every lease has ended",
 	}},
+	{"pgbouncer", privateBouncer, []string{
+		"A private PgBouncer before it listens on",
+		"CoresSize(2, 0)            = 4",
+		"sorry, too many clients already",
+		"SHOW POOLS    at most ",
+		"and on PostgreSQL, pg_stat_activity: [",
+		"Two queries on one connection",
+		"pool.go: the same query on 8 connections, 0 failed",
+		"a query of 100 ms on another connection fails: ERROR: canceling statement due to statement timeout",
+		"SET LOCAL, in a transaction: a query of 100 ms on another connection succeeds",
+		"every instance had an answer again",
+		"failed under way, 0 for want of a connection",
+	}},
 	{"redis", privateRedis, []string{
 		"A private Redis server listens on",
 		"2000 of 2000 commands succeeded, on",
@@ -109,6 +122,13 @@ func leakFlags(t *testing.T) []string {
 func privateDatabase(t *testing.T) []string {
 	t.Setenv("DATABASE_URL", "")
 	pgtest.New(t, pgtest.Options{})
+	return nil
+}
+
+// privateBouncer skips the test where PostgreSQL or PgBouncer is not installed.
+func privateBouncer(t *testing.T) []string {
+	t.Setenv("PGBOUNCER_URL", "")
+	servertest.NewPgBouncer(t, pgtest.New(t, pgtest.Options{}).DSN(), servertest.PgBouncerOptions{})
 	return nil
 }
 
