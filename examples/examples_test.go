@@ -84,7 +84,7 @@ var programs = []program{
 		"Shut down: every lease has ended",
 	}},
 	{"pgbouncer", privateBouncer, []string{
-		"A private PgBouncer before it listens on",
+		"A private PgBouncer in front of it listens on",
 		"CoresSize(2, 0)            = 4",
 		"sorry, too many clients already",
 		"SHOW POOLS    at most ",

@@ -15,12 +15,10 @@ import (
 	"github.com/connpool/connpool/pgxconn"
 )
 
-// tally is what became of requests. It is safe for concurrent use.
+// tally is what became of requests. Its note is safe for concurrent use.
 type tally struct {
 	answered, cut, unserved atomic.Int64 // cut: failed when they had a connection
-
-	mu    sync.Mutex
-	first error // of those that got no connection
+	first                   error        // of those that got none; to be read when all is over
 }
 
 func (t *tally) note(err error) {
@@ -31,9 +29,7 @@ func (t *tally) note(err error) {
 	case !errors.As(err, &none):
 		t.cut.Add(1)
 	case t.unserved.Add(1) == 1:
-		t.mu.Lock()
 		t.first = err
-		t.mu.Unlock()
 	}
 }
 

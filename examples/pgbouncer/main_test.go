@@ -121,10 +121,12 @@ func TestAConsoleThatIsClosedIsNoObstacle(t *testing.T) {
 }
 
 func TestAPasswordInAURLIsNotPrinted(t *testing.T) {
-	t.Setenv(bouncerVariable, "postgres://me:secret@host:not a port/x")
-	err := run(t.Context(), &bytes.Buffer{}, quick)
-	require.ErrorContains(t, err, bouncerVariable)
-	require.NotContains(t, err.Error(), "secret")
+	for _, bad := range []string{"postgres://me:secret@host:not a port/x", "host=somewhere password=secret"} {
+		t.Setenv(bouncerVariable, bad)
+		err := run(t.Context(), &bytes.Buffer{}, quick)
+		require.ErrorContains(t, err, bouncerVariable)
+		require.NotContains(t, err.Error(), "secret")
+	}
 }
 
 func TestSizesThatCannotWorkAreRefused(t *testing.T) {
@@ -146,7 +148,7 @@ func TestSizesThatCannotWorkAreRefused(t *testing.T) {
 func TestItCanBeStoppedAtAnyTime(t *testing.T) {
 	needServers(t)
 	t.Setenv(bouncerVariable, "")
-	for _, when := range []string{"PgBouncer before it", "busy for", "SET, and", "is killed"} {
+	for _, when := range []string{"PgBouncer in front of it", "busy for", "SET, and", "is killed"} {
 		t.Run(when, func(t *testing.T) {
 			ctx, stop := context.WithCancel(t.Context())
 			defer stop()

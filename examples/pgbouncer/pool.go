@@ -16,12 +16,15 @@ import (
 // transaction to the next.
 //
 // tracked says that PgBouncer tracks prepared statements: that it is 1.21 or later,
-// with max_prepared_statements above 0, which is the default from 1.24 on.
+// with max_prepared_statements above 0, which is the default from 1.24 on. After a
+// change of the schema these fail until its console is told to RECONNECT.
 func newPool(url, name string, size int, tracked bool) (*pgxconn.Pool, error) {
 	config, err := pgxconn.ParseConfig(url)
 	if err != nil {
 		return nil, err
 	}
+	// No more than are needed: who gives up waiting for one of these costs nothing. Who
+	// has one and gives up waiting in PgBouncer costs the connection.
 	config.MaxConns = int32(size)
 	if !tracked {
 		// By default pgx gives statements a name, and prepares them in one session to

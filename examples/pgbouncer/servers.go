@@ -44,7 +44,7 @@ func (a *app) findServers(ctx context.Context) error {
 // use takes the user's servers.
 func (s *servers) use(through string) error {
 	console, err := url.Parse(through)
-	if err != nil {
+	if err != nil || console.Host == "" {
 		return fmt.Errorf("%s is no URL", bouncerVariable) // err has the password in it
 	}
 	console.Path = "/pgbouncer"
@@ -76,7 +76,7 @@ func (a *app) startServers(ctx context.Context) error {
 	a.stop = append(a.stop, bouncer.Stop)
 	a.bouncerURL, a.consoleURL, a.databaseURL, a.private = bouncer.DSN(), bouncer.ConsoleDSN(), postgres.DSN(), bouncer
 	fmt.Fprintf(a.out, "A private PostgreSQL server listens on %s.\n", postgres.Addr())
-	fmt.Fprintf(a.out, "A private PgBouncer before it listens on %s.\n", bouncer.Addr())
+	fmt.Fprintf(a.out, "A private PgBouncer in front of it listens on %s.\n", bouncer.Addr())
 	return nil
 }
 
