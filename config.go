@@ -206,16 +206,16 @@ const (
 	// finds none idle while 80 % of the limit is open, or a sweep that finds 80 %
 	// leased, until a sweep finds less than 60 % leased, or 256 acquires in a row
 	// have found one within 10 ms. Callers that wait capture theirs at any time. Up
-	// to 10,000 stacks a second are captured, after a burst of 256. Leases without
+	// to 5,000 stacks a second are captured, after a burst of 256. Leases without
 	// one, among them those taken before, are counted as unnamed.
 	StacksOnPressure StackMode = iota
 	// StacksAlways captures with every acquire.
 	StacksAlways
 	// StacksNever captures none.
 	StacksNever
-	// StacksSampled captures with every acquire, up to 10,000 a second after a burst
-	// of 256: all wherever leases last, a sample in thicker traffic, for 1 % of a
-	// processor at most. Each acquire then reads the clock, 40 ns.
+	// StacksSampled captures with every acquire, up to 5,000 a second after a burst
+	// of 256: all wherever leases last, a sample in thicker traffic, for half a
+	// percent of a processor. Each acquire then reads the clock, 60 ns.
 	StacksSampled
 )
 

@@ -24,11 +24,11 @@ func pressed(n, limit int) bool { return 5*n >= 4*limit }
 func calm(n, limit int) bool    { return 5*n < 3*limit }
 
 // A stack is captured every captureEvery, after a burst, but for StacksAlways:
-// what that costs, close to a microsecond with all that follows from it, is 1 % of
-// it. Where leases last, as they do when a pool is exhausted or leaks, none is
-// missed; where they do not, nobody will ask.
+// what that costs, close to a microsecond with all that follows from it, is half a
+// percent of it. Where leases last, as they do when a pool is exhausted or leaks,
+// none is missed; where they do not, nobody will ask.
 const (
-	captureEvery = 100 * time.Microsecond
+	captureEvery = 200 * time.Microsecond
 	captureBurst = 256 * captureEvery
 )
 

@@ -2,81 +2,91 @@ package pgxconn
 
 import (
 	"context"
-	"fmt"
-	"slices"
-	"sync"
-	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/stretchr/testify/require"
 
-	"github.com/connpool/connpool"
+	"github.com/connpool/connpool/internal/duel"
 	"github.com/connpool/connpool/internal/pgtest"
 )
+
+const benchSize = 8
+
+// both opens a pool of pgxpool's and one of ours, with the same connection
+// string.
+func both(b *testing.B, dsn string) (*pgxpool.Pool, *Pool) {
+	theirConfig, err := pgxpool.ParseConfig(dsn)
+	require.NoError(b, err)
+	theirConfig.MaxConns = benchSize
+	theirs, err := pgxpool.NewWithConfig(b.Context(), theirConfig)
+	require.NoError(b, err)
+	b.Cleanup(theirs.Close)
+
+	ourConfig, err := ParseConfig(dsn)
+	require.NoError(b, err)
+	ourConfig.MaxConns = benchSize
+	ours, err := NewWithConfig(b.Context(), ourConfig)
+	require.NoError(b, err)
+	b.Cleanup(ours.Close)
+	return theirs, ours
+}
 
 type querier interface {
 	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
 }
 
-const benchConns = 8
+func benchQueries(b *testing.B, dsn string, callers int) {
+	theirs, ours := both(b, dsn)
+	run(b, callers, selectOne(b, theirs), selectOne(b, ours))
+}
 
-func BenchmarkQueryRow(b *testing.B) {
-	server := pgtest.New(b, pgtest.Options{})
-	cfg, _ := pgxpool.ParseConfig(server.DSN())
-	cfg.MaxConns = benchConns
-	theirs, err := pgxpool.NewWithConfig(b.Context(), cfg)
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer theirs.Close()
-	open := func(tune func(*connpool.Config[*pgx.Conn])) *Pool {
-		c, _ := ParseConfig(server.DSN())
-		c.MaxConns = benchConns
-		c.Tune = tune
-		p, err := NewWithConfig(b.Context(), c)
-		if err != nil {
-			b.Fatal(err)
-		}
-		b.Cleanup(p.Close)
-		return p
-	}
-	ours := open(nil)
-	nostacks := open(func(c *connpool.Config[*pgx.Conn]) { c.LeakStacks = connpool.StacksOnPressure })
-	noalive := open(func(c *connpool.Config[*pgx.Conn]) { c.LeakStacks = connpool.StacksOnPressure; c.Alive = nil })
-	for _, callers := range []int{1, 8, 64} {
-		for _, w := range []struct {
-			name string
-			q    querier
-		}{{"pgxconn", ours}, {"pgxpool", theirs}, {"nostacks", nostacks}, {"nopeek", noalive}} {
-			b.Run(fmt.Sprintf("callers=%d/%s", callers, w.name), func(b *testing.B) { run(b, w.q, callers) })
+func selectOne(b *testing.B, pool querier) func() {
+	return func() {
+		var n int
+		if err := pool.QueryRow(b.Context(), "select 1").Scan(&n); err != nil || n != 1 {
+			b.Error(n, err)
 		}
 	}
 }
 
-func run(b *testing.B, q querier, callers int) {
-	var left atomic.Int64
-	left.Store(int64(b.N))
-	var wg sync.WaitGroup
-	times := make([][]time.Duration, callers)
-	b.ReportAllocs()
-	b.ResetTimer()
-	for i := range callers {
-		wg.Go(func() {
-			for left.Add(-1) >= 0 {
-				start := time.Now()
-				var n int
-				if err := q.QueryRow(context.Background(), "select 1").Scan(&n); err != nil {
-					b.Error(err)
-				}
-				times[i] = append(times[i], time.Since(start))
-			}
-		})
+func run(b *testing.B, callers int, theirs, ours func()) {
+	d := duel.New(callers, theirs, ours)
+	for b.Loop() {
+		d.Round()
 	}
-	wg.Wait()
-	b.StopTimer()
-	all := slices.Concat(times...)
-	slices.Sort(all)
-	b.ReportMetric(float64(all[len(all)*99/100].Microseconds()), "p99-µs")
+	r := d.Result()
+	b.ReportMetric(r.One, "pgxpool-ns/op")
+	b.ReportMetric(r.Other, "pgxconn-ns/op")
+	b.ReportMetric(r.Ratio, "pgxconn/pgxpool")
+	b.ReportMetric(r.OtherP99/r.OneP99, "p99/p99")
+	b.ReportMetric(0, "ns/op")
+}
+
+// FIGURES
+func BenchmarkQueryRowBy1(b *testing.B)  { benchPlain(b, 1) }
+func BenchmarkQueryRowBy8(b *testing.B)  { benchPlain(b, 8) }
+func BenchmarkQueryRowBy64(b *testing.B) { benchPlain(b, 64) }
+
+func benchPlain(b *testing.B, callers int) {
+	benchQueries(b, pgtest.New(b, pgtest.Options{}).DSN(), callers)
+}
+
+func BenchmarkQueryRowTLSBy8(b *testing.B) {
+	benchQueries(b, pgtest.New(b, pgtest.Options{TLS: true}).TLSDSN(), 8)
+}
+
+// A borrow alone, without a query: the look at the socket is most of ours.
+func BenchmarkBorrow(b *testing.B) {
+	theirs, ours := both(b, pgtest.New(b, pgtest.Options{}).DSN())
+	run(b, 1, func() {
+		c, err := theirs.Acquire(b.Context())
+		require.NoError(b, err)
+		c.Release()
+	}, func() {
+		c, err := ours.Acquire(b.Context())
+		require.NoError(b, err)
+		c.Release()
+	})
 }
