@@ -22,11 +22,13 @@ const logFile = "log"
 
 // guardScript starts a program, tells its pid, and waits for the pipe to close.
 // The shell does not wait for its child before that, so the pid stays the
-// child's. If the folder's owner is gone by then, nobody needs the folder.
+// child's. If the folder's owner is gone by then, nobody needs the folder. Whoever
+// is to be told the pid may be gone, too: the program must end all the same.
 const guardScript = `
 folder=$1; shift
 "$@" </dev/null >>"$folder/log" 2>&1 &
 pid=$!
+trap '' PIPE
 echo $pid
 read -r order
 kill -KILL $pid

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"os/exec"
 	"syscall"
 	"testing"
 	"time"
@@ -54,6 +55,19 @@ func TestTheServerEndsWithWhoStartedIt(t *testing.T) {
 	require.ErrorIs(t, syscall.Kill(pid, 0), syscall.ESRCH)
 	require.NoDirExists(t, s.folder)
 	require.NoError(t, s.Stop())
+}
+
+// Its owner may die before it has read the pid.
+func TestTheServerEndsEvenIfNobodyHearsItsPid(t *testing.T) {
+	folder := t.TempDir()
+	hearing, said, err := os.Pipe()
+	require.NoError(t, err)
+	require.NoError(t, hearing.Close())
+	cmd := exec.Command("/bin/sh", "-c", guardScript, "connpool-guard", folder, "sleep", "60")
+	cmd.Stdout = said
+	_ = cmd.Run() // how it ends says nothing
+	require.NoError(t, said.Close())
+	require.NoDirExists(t, folder, "the guard came to its end")
 }
 
 func TestAProgramThatIsNotThere(t *testing.T) {
