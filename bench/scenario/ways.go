@@ -94,6 +94,17 @@ func openNone(_ context.Context, dsn string, _ int, o *opens) (client, error) {
 	return client{query, func() {}}, err
 }
 
+// asks asks a pool that has pgxpool's methods.
+func asks(pool interface {
+	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
+}) func(context.Context) error {
+	return func(ctx context.Context) error {
+		var answer int
+		err := pool.QueryRow(ctx, question).Scan(&answer)
+		return answered(answer, err)
+	}
+}
+
 func openPgxpool(ctx context.Context, dsn string, size int, o *opens) (client, error) {
 	config, err := pgxpool.ParseConfig(dsn)
 	if err != nil {
@@ -108,12 +119,7 @@ func openPgxpool(ctx context.Context, dsn string, size int, o *opens) (client, e
 	if err != nil {
 		return client{}, err
 	}
-	query := func(ctx context.Context) error {
-		var answer int
-		err := pool.QueryRow(ctx, question).Scan(&answer)
-		return answered(answer, err)
-	}
-	return client{query, pool.Close}, nil
+	return client{asks(pool), pool.Close}, nil
 }
 
 // run makes a query of a handle, and what ends it.
@@ -203,10 +209,5 @@ func openPgxconn(ctx context.Context, dsn string, size int, o *opens) (client, e
 	if err != nil {
 		return client{}, err
 	}
-	query := func(ctx context.Context) error {
-		var answer int
-		err := pool.QueryRow(ctx, question).Scan(&answer)
-		return answered(answer, err)
-	}
-	return client{query, pool.Close}, nil
+	return client{asks(pool), pool.Close}, nil
 }
