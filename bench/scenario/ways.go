@@ -75,12 +75,6 @@ func answered(answer int, err error) error {
 	return err
 }
 
-func ask(ctx context.Context, conn *pgx.Conn) error {
-	var answer int
-	err := conn.QueryRow(ctx, question).Scan(&answer)
-	return answered(answer, err)
-}
-
 func openNone(_ context.Context, dsn string, _ int, o *opens) (client, error) {
 	config, err := pgx.ParseConfig(dsn)
 	query := func(ctx context.Context) error {
@@ -89,12 +83,12 @@ func openNone(_ context.Context, dsn string, _ int, o *opens) (client, error) {
 			return err
 		}
 		defer conn.Close(ctx)
-		return ask(ctx, conn)
+		return asks(conn)(ctx)
 	}
 	return client{query, func() {}}, err
 }
 
-// asks asks a pool that has pgxpool's methods.
+// asks asks a connection, or a pool with the methods of one.
 func asks(pool interface {
 	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
 }) func(context.Context) error {
