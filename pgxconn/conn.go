@@ -84,9 +84,10 @@ func (c *Conn) SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults {
 	return c.Conn().SendBatch(ctx, b)
 }
 
-// CopyFrom is pgx.Conn's.
+// CopyFrom is pgx.Conn's. If rowSrc panics, so does CopyFrom, with a
+// *connpool.PanicError.
 func (c *Conn) CopyFrom(ctx context.Context, tableName pgx.Identifier, columnNames []string, rowSrc pgx.CopyFromSource) (int64, error) {
-	return c.Conn().CopyFrom(ctx, tableName, columnNames, rowSrc)
+	return copyFrom(ctx, c.Conn(), tableName, columnNames, rowSrc)
 }
 
 // Begin is pgx.Conn's. The transaction does not give the connection back.

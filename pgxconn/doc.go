@@ -79,5 +79,6 @@
 //	conn.go      Conn, and how it goes back   rows.go, tx.go, batch.go   who goes on holding it
 //	config.go    Config, ParseConfig          keys.go      pool_max_conns and the like
 //	settings.go  a Config in the pool's words hooks.go     PrepareConn, AfterRelease
-//	session.go   is it alive, clean, broken?  trace.go, stat.go
+//	session.go   is it alive, clean, broken?  copy.go      a source that panics
+//	trace.go, stat.go
 package pgxconn

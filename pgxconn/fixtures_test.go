@@ -192,6 +192,12 @@ func (w watcher) sessions() int {
 	return ask[int](w.t, w, "select count(*) "+ofPools)
 }
 
+// sees reports whether the server has a session.
+func (w watcher) sees(pid uint32) bool {
+	w.t.Helper()
+	return ask[bool](w.t, w, "select exists (select "+ofPools+" and pid = $1)", pid)
+}
+
 // asleep reports whether a session of a pool's is asleep.
 func (w watcher) asleep() bool {
 	w.t.Helper()

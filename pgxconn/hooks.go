@@ -11,8 +11,12 @@ import (
 
 // verdict takes what PrepareConn says from the pool, which knows no connection
 // that is good while its acquire has failed, to whoever called Acquire. It
-// travels in the context.
-type verdict struct{ err error }
+// travels in the context, which PrepareConn gets without it: what that acquires
+// with the context is another's affair.
+type verdict struct {
+	ctx context.Context
+	err error
+}
 
 type verdictKey struct{}
 
@@ -21,7 +25,7 @@ func (p *Pool) lend(ctx context.Context) (connpool.Lease[*pgx.Conn], error) {
 	if p.config.PrepareConn == nil {
 		return p.pool.Acquire(ctx)
 	}
-	var v verdict
+	v := verdict{ctx: ctx}
 	lease, err := p.pool.Acquire(context.WithValue(ctx, verdictKey{}, &v))
 	if v.err == nil {
 		return lease, err
@@ -30,21 +34,28 @@ func (p *Pool) lend(ctx context.Context) (connpool.Lease[*pgx.Conn], error) {
 	return connpool.Lease[*pgx.Conn]{}, v.err
 }
 
-// prepare is PrepareConn in the pool's words. Without a verdict to fill in, which
-// only acquires through a Pool bring, an error destroys the connection.
+var errPrepare = errors.New("pgxconn: PrepareConn has returned false")
+
+// prepare is PrepareConn in the pool's words. Whatever error it returns is in the
+// verdict, lest the pool takes a connpool.ErrBadConn for a wish to try another.
+// Without a verdict to fill in, which only acquires through a Pool bring, an error
+// destroys the connection.
 func (c *Config) prepare(ctx context.Context, conn *pgx.Conn) error {
-	ok, err := c.PrepareConn(ctx, conn)
 	v, awaited := ctx.Value(verdictKey{}).(*verdict)
-	if awaited {
-		v.err = err
+	if !awaited {
+		v = &verdict{ctx: ctx}
 	}
+	var ok bool
+	ok, v.err = c.PrepareConn(v.ctx, conn)
 	switch {
-	case ok && (err == nil || awaited):
-		return nil
-	case err == nil:
+	case v.err == nil && !ok:
 		return connpool.ErrBadConn
+	case v.err == nil || ok && awaited:
+		return nil
+	case awaited:
+		return errPrepare
 	}
-	return err
+	return v.err
 }
 
 var errAfterRelease = errors.New("pgxconn: AfterRelease has returned false")

@@ -120,8 +120,10 @@ const closing = time.Minute
 // waits until those in use have come back and been closed, for up to a minute.
 // Then it logs a warning that says who holds them; they will be closed as they
 // come back. Shutdown of the pool below waits for as long as its context says.
-func (p *Pool) Close() {
-	ctx, cancel := context.WithTimeout(context.Background(), closing)
+func (p *Pool) Close() { p.close(closing) }
+
+func (p *Pool) close(within time.Duration) {
+	ctx, cancel := context.WithTimeout(context.Background(), within)
 	defer cancel()
 	if err := p.pool.Shutdown(ctx); err != nil {
 		p.log().Warn("pgxconn: closed while connections are in use", "pool", p.pool.Name(), "error", err)

@@ -18,7 +18,8 @@ func (p *Pool) Exec(ctx context.Context, sql string, arguments ...any) (tag pgco
 	return c.Exec(ctx, sql, arguments...)
 }
 
-// CopyFrom copies rows into a table on a connection that it gives back.
+// CopyFrom copies rows into a table on a connection that it gives back. If rowSrc
+// panics, so does CopyFrom, with a *connpool.PanicError.
 func (p *Pool) CopyFrom(ctx context.Context, tableName pgx.Identifier, columnNames []string, rowSrc pgx.CopyFromSource) (n int64, err error) {
 	var c Conn
 	if err := p.borrow(ctx, &c); err != nil {

@@ -18,27 +18,41 @@ func (r *rows) Close() {
 }
 
 func (r *rows) Next() bool {
+	returned := false
+	defer r.unlessReturned(&returned)
 	more := r.Rows.Next()
-	if !more {
+	if returned = true; !more {
 		r.Close()
 	}
 	return more
 }
 
 func (r *rows) Scan(dest ...any) error {
+	returned := false
+	defer r.unlessReturned(&returned)
 	err := r.Rows.Scan(dest...)
-	if err != nil {
+	if returned = true; err != nil {
 		r.Close()
 	}
 	return err
 }
 
 func (r *rows) Values() ([]any, error) {
+	returned := false
+	defer r.unlessReturned(&returned)
 	values, err := r.Rows.Values()
-	if err != nil {
+	if returned = true; err != nil {
 		r.Close()
 	}
 	return values, err
+}
+
+// unlessReturned is deferred around what calls destinations, codecs and tracers
+// of the user's. After a panic there nobody may come to close the rows.
+func (r *rows) unlessReturned(returned *bool) {
+	if !*returned {
+		r.Close()
+	}
 }
 
 // Conn returns nil once the connection may be another's.

@@ -106,12 +106,12 @@ func TestAnAcquiredConnectionIsWhatItIsWithPgxpool(t *testing.T) {
 			p.gone()
 		}},
 		{"all idle ones can be acquired at once", func(p *twin) {
-			require.Empty(p, p.acquireIdle())
+			require.Empty(p, p.acquireIdle(p.ctx))
 			a, b := p.one(), p.one()
-			require.Empty(p, p.acquireIdle())
+			require.Empty(p, p.acquireIdle(p.ctx))
 			a.Release()
 			b.Release()
-			all := p.acquireIdle()
+			all := p.acquireIdle(p.ctx)
 			require.Len(p, all, 2)
 			p.held(2)
 			for _, c := range all {
@@ -147,7 +147,7 @@ func TestAnAcquiredConnectionIsWhatItIsWithPgxpool(t *testing.T) {
 			for name, err := range everything(p, p.ctx) {
 				require.ErrorContains(p, err, "closed", name)
 			}
-			require.Empty(p, p.acquireIdle())
+			require.Empty(p, p.acquireIdle(p.ctx))
 			p.gone()
 		}},
 		{"Close waits for what is in use", func(p *twin) {

@@ -63,12 +63,22 @@ type twin struct {
 	pool
 	*testing.T
 	ctx         context.Context
+	open        func(hooks)
 	stat        func() stat
 	acquire     func(context.Context) (conn, error)
-	acquireIdle func() []conn
+	acquireIdle func(context.Context) []conn
 	acquireFunc func(context.Context, func(conn) error) error
 	watcher     watcher
 	notes       []string
+}
+
+// hooks are those that both pools' Configs have.
+type hooks struct {
+	beforeConnect func(context.Context, *pgx.ConnConfig) error
+	afterConnect  func(context.Context, *pgx.Conn) error
+	prepare       func(context.Context, *pgx.Conn) (bool, error)
+	afterRelease  func(*pgx.Conn) bool
+	beforeClose   func(*pgx.Conn)
 }
 
 // story is what is done to both pools, and what that shows.
@@ -81,65 +91,73 @@ const twinSize = 2
 
 // tellBoth tells stories to both pools, each to new ones of two connections.
 func tellBoth(t *testing.T, stories []story) {
+	t.Helper()
+	for i, s := range stories {
+		stories[i].tell = func(p *twin) { p.open(hooks{}); s.tell(p) }
+	}
+	tellBothHooked(t, stories)
+}
+
+// tellBothHooked is tellBoth for stories that open the pool themselves, with hooks.
+func tellBothHooked(t *testing.T, stories []story) {
+	t.Helper()
 	server := start(t, nil)
 	watcher := watch(t, server)
 	for _, s := range stories {
 		t.Run(s.promise, func(t *testing.T) {
-			var theirs, ours []string
-			t.Run("pgxpool", func(t *testing.T) { theirs = newPgxpool(t, server.DSN()).listen(s, watcher) })
-			t.Run("pgxconn", func(t *testing.T) { ours = newPgxconn(t, server.DSN()).listen(s, watcher) })
-			require.Equal(t, theirs, ours)
+			theirs, ours := &twin{watcher: watcher}, &twin{watcher: watcher}
+			theirs.open = func(h hooks) { theirs.openPgxpool(server.DSN(), h) }
+			ours.open = func(h hooks) { ours.openPgxconn(server.DSN(), h) }
+			t.Run("pgxpool", func(t *testing.T) { theirs.listen(t, s) })
+			t.Run("pgxconn", func(t *testing.T) { ours.listen(t, s) })
+			require.Equal(t, theirs.notes, ours.notes)
 		})
 	}
 }
 
-func (p *twin) listen(s story, w watcher) []string {
-	p.watcher = w
+func (p *twin) listen(t *testing.T, s story) {
+	p.T, p.ctx = t, patient(t)
 	s.tell(p)
-	return p.notes
 }
 
-func newPgxpool(t *testing.T, dsn string) *twin {
+func (p *twin) openPgxpool(dsn string, h hooks) {
 	c, err := pgxpool.ParseConfig(dsn)
-	require.NoError(t, err)
+	p.must(err)
 	c.MaxConns = twinSize
-	p, err := pgxpool.NewWithConfig(patient(t), c)
-	require.NoError(t, err)
-	t.Cleanup(p.Close)
-	return &twin{
-		pool: p, T: t, ctx: patient(t),
-		stat: func() stat { return p.Stat() },
-		acquire: func(ctx context.Context) (conn, error) {
-			if c, err := p.Acquire(ctx); err == nil {
-				return c, nil
-			} else {
-				return nil, err
-			}
-		},
-		acquireIdle: func() []conn { return conns(p.AcquireAllIdle(context.Background())) },
-		acquireFunc: func(ctx context.Context, f func(conn) error) error {
-			return p.AcquireFunc(ctx, func(c *pgxpool.Conn) error { return f(c) })
-		},
+	c.BeforeConnect, c.AfterConnect, c.BeforeClose = h.beforeConnect, h.afterConnect, h.beforeClose
+	c.PrepareConn, c.AfterRelease = h.prepare, h.afterRelease
+	pool, err := pgxpool.NewWithConfig(p.ctx, c)
+	p.must(err)
+	p.Cleanup(pool.Close)
+	p.pool = pool
+	p.stat = func() stat { return pool.Stat() }
+	p.acquire = func(ctx context.Context) (conn, error) { return orNil(pool.Acquire(ctx)) }
+	p.acquireIdle = func(ctx context.Context) []conn { return conns(pool.AcquireAllIdle(ctx)) }
+	p.acquireFunc = func(ctx context.Context, f func(conn) error) error {
+		return pool.AcquireFunc(ctx, func(c *pgxpool.Conn) error { return f(c) })
 	}
 }
 
-func newPgxconn(t *testing.T, dsn string) *twin {
-	p := open(t, dsn, size(twinSize))
-	return &twin{
-		pool: p, T: t, ctx: patient(t),
-		stat: func() stat { return p.Stat() },
-		acquire: func(ctx context.Context) (conn, error) {
-			if c, err := p.Acquire(ctx); err == nil {
-				return c, nil
-			} else {
-				return nil, err
-			}
-		},
-		acquireIdle: func() []conn { return conns(p.AcquireAllIdle(context.Background())) },
-		acquireFunc: func(ctx context.Context, f func(conn) error) error {
-			return p.AcquireFunc(ctx, func(c *pgxconn.Conn) error { return f(c) })
-		},
+func (p *twin) openPgxconn(dsn string, h hooks) {
+	pool := open(p, dsn, size(twinSize), func(c *config) {
+		c.BeforeConnect, c.AfterConnect, c.BeforeClose = h.beforeConnect, h.afterConnect, h.beforeClose
+		c.PrepareConn, c.AfterRelease = h.prepare, h.afterRelease
+	})
+	p.pool = pool
+	p.stat = func() stat { return pool.Stat() }
+	p.acquire = func(ctx context.Context) (conn, error) { return orNil(pool.Acquire(ctx)) }
+	p.acquireIdle = func(ctx context.Context) []conn { return conns(pool.AcquireAllIdle(ctx)) }
+	p.acquireFunc = func(ctx context.Context, f func(conn) error) error {
+		return pool.AcquireFunc(ctx, func(c *pgxconn.Conn) error { return f(c) })
 	}
+}
+
+// orNil returns no conn at all where there is none.
+func orNil[C conn](c C, err error) (conn, error) {
+	if err != nil {
+		return nil, err
+	}
+	return c, nil
 }
 
 func conns[C conn](list []C) (conns []conn) {

@@ -31,5 +31,11 @@ func (tx *Tx) Rollback(ctx context.Context) (err error) {
 	return tx.pgxTx.Rollback(ctx)
 }
 
+// CopyFrom is pgx.Tx's. If rowSrc panics, so does CopyFrom, with a
+// *connpool.PanicError.
+func (tx *Tx) CopyFrom(ctx context.Context, tableName pgx.Identifier, columnNames []string, rowSrc pgx.CopyFromSource) (int64, error) {
+	return copyFrom(ctx, tx.pgxTx, tableName, columnNames, rowSrc)
+}
+
 // Conn returns the connection. It panics after the end of the transaction.
 func (tx *Tx) Conn() *pgx.Conn { return tx.conn.Conn() }
