@@ -4,8 +4,9 @@ import (
 	"context"
 	"log/slog"
 	"runtime/debug"
-	"sync/atomic"
 	"time"
+
+	"github.com/connpool/connpool/internal/explore"
 )
 
 // call is one run of a callback of the user's on a goroutine of the pool's.
@@ -32,21 +33,23 @@ const grace = 10 * time.Millisecond
 func (p *Pool[T]) call(ctx context.Context, c call) {
 	p.tasks.Add(1)
 	ctx, cancel := withTimeout(ctx, c.timeout)
-	var settled atomic.Bool
+	var settled explore.Bool
 	settle := func(err error, abandoned int64) bool {
 		if !settled.CompareAndSwap(false, true) {
 			return false
 		}
 		defer p.taskDone()
-		p.countAbandoned(c, abandoned)
+		if abandoned != 0 {
+			p.countAbandoned(c, abandoned)
+		}
 		c.end(err)
 		return true
 	}
-	var timer *time.Timer
+	var timer *explore.Timer
 	if c.timeout != off {
-		timer = time.AfterFunc(c.timeout+grace, func() { settle(errAbandoned, 1) })
+		timer = explore.AfterFunc(c.timeout+grace, func() { settle(errAbandoned, 1) })
 	}
-	go func() {
+	explore.Go(func() {
 		defer cancel()
 		err := errGoexit
 		defer func() {
@@ -64,7 +67,7 @@ func (p *Pool[T]) call(ctx context.Context, c call) {
 			p.grow() // strays may have stopped the dialling
 		}()
 		err = c.run(ctx)
-	}()
+	})
 }
 
 // countAbandoned counts callbacks that hang past their time-out, and the
@@ -109,10 +112,10 @@ func (p *Pool[T]) notePanic(name string, err *PanicError) {
 // or a dial.
 func (p *Pool[T]) event(tell func()) {
 	p.tasks.Add(1)
-	go func() {
+	explore.Go(func() {
 		defer p.taskDone()
 		p.guarded(tell)
-	}()
+	})
 }
 
 // guarded runs a trace or log callback on a goroutine of the pool's, where a

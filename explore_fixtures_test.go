@@ -17,40 +17,90 @@ import (
 // need no other test file, since each mutant is built with these alone.
 
 // thing is a connection.
-type thing struct{ users int }
+type thing struct {
+	number int // of its dial
+	users  int
+	closed bool
+}
 
-// house is a pool whose slots are set up by hand: it dials nothing and its alarms
-// are off, so that all that happens in it happens in the scenario's threads.
+// house is a pool and what its users and its server know of it.
 type house struct {
 	*Pool[*thing]
 	run  *explore.Run
 	lent int // acquires that succeeded
+
+	// Of a house that dials.
+	fate  func(n int) error // of the n-th dial, from 1
+	dials int               // begun
+	most  int               // that may be open at the server, those being opened and closed included
+	open  int               // that are
 }
 
+// newHouse returns a house whose slots are set up by hand: it dials nothing, so
+// that all that happens in it happens in the scenario's threads.
 func newHouse(r *explore.Run, size int) *house {
-	p, err := New(Config[*thing]{
+	h := newDiallingHouse(r, size, nil)
+	h.retry.Stop()
+	h.cfg.Close = nil
+	h.strays.Store(1 << 20) // stops the dialling
+	return h
+}
+
+// newDiallingHouse returns a house that dials by itself, and closes, on goroutines
+// that are threads of the scenario. Of its alarms only that one is on which ends
+// a pause between dials.
+func newDiallingHouse(r *explore.Run, size int, edit func(*Config[*thing])) *house {
+	h := &house{run: r, most: size, fate: func(int) error { return nil }}
+	cfg := Config[*thing]{
 		Name:           "explored",
-		Connect:        func(context.Context) (*thing, error) { return new(thing), nil },
+		Connect:        h.connect,
+		Close:          h.shutThing,
 		MaxSize:        size,
-		AcquireTimeout: -1, CheckAfterIdle: -1, CheckInterval: -1,
-		IdleTimeout: -1, MaxLifetime: -1, LeakThreshold: -1,
+		AcquireTimeout: -1, ConnectTimeout: -1, CheckTimeout: -1, CloseTimeout: -1,
+		CheckAfterIdle: -1, CheckInterval: -1, IdleTimeout: -1, MaxLifetime: -1,
+		LeakThreshold: -1, DownAfter: -1,
 		LeakStacks: StacksNever,
 		Logger:     slog.New(slog.DiscardHandler),
-	})
+	}
+	if edit != nil {
+		edit(&cfg)
+	}
+	p, err := New(cfg)
 	if err != nil {
 		panic(err)
 	}
 	p.sweeper.Stop()
-	p.retry.Stop()
-	p.expiry.Stop()
-	p.sizing.Stop()
-	p.strays.Store(1 << 20) // stops the dialling
 	// Failures share a snapshot of the pool: none needs to be made, under a lock
 	// that the explorer does not know.
 	p.snapshot.mu.seen, p.snapshot.mu.at = new(seen), off
-	h := &house{Pool: p, run: r}
+	h.Pool = p
 	h.withCells(0)
 	return h
+}
+
+// connect is a dial, with the fate that the scenario has for it.
+func (h *house) connect(context.Context) (c *thing, err error) {
+	h.dials++
+	number := h.dials
+	h.open++
+	h.run.Require(h.open <= h.most, "%d are open at once", h.open)
+	defer func() {
+		if c == nil {
+			h.open--
+		}
+	}()
+	if err := h.fate(number); err != nil {
+		return nil, err
+	}
+	return &thing{number: number}, nil
+}
+
+func (h *house) shutThing(_ context.Context, c *thing) error {
+	h.run.Require(!c.closed && c.users == 0, "closed twice or in use: %+v", *c)
+	c.closed = true
+	explore.Point()
+	h.open--
+	return nil
 }
 
 // withCells gives the pool's idle list so many cells, one or none: which of more
@@ -167,8 +217,25 @@ func (h *house) settled(idle int) {
 	defer p.mu.Unlock()
 	r.Require(p.mu.open == idle && p.mu.closing == 0 && p.mu.connecting == 0 && p.mu.debt == 0,
 		"counted: %d open, %d closing, %d connecting, debt %d", p.mu.open, p.mu.closing, p.mu.connecting, p.mu.debt)
-	r.Require(p.mu.opened == closes+uint64(idle), "%d opened, %d closed, %d idle", p.mu.opened, closes, idle)
+	connects := p.count.connects.Load()
+	r.Require(connects == closes+uint64(idle), "%d connected, %d closed, %d idle", connects, closes, idle)
+	r.Require(p.cfg.Close != nil || p.mu.opened == connects, "%d opened, %d connected", p.mu.opened, connects)
 	r.Require(p.coming.Load() == 0, "%d coming", p.coming.Load())
+	if p.cfg.Close != nil {
+		r.Require(h.open == idle, "%d are open at the server, and %d idle", h.open, idle)
+	}
+	if p.mu.closed {
+		r.Require(isClosed(p.drained), "nobody tells Shutdown that nothing is left")
+	}
+}
+
+func isClosed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
 }
 
 // requireListed checks that a number is listed once where its word says listed,
@@ -191,6 +258,14 @@ func (h *house) requireListed() {
 		h.run.Require(w.State() != slot.Idle || want == 1, "slot %d is idle and not listed", s.n)
 		h.run.Require(w.State() != slot.Idle || !w.Has(slot.Doomed), "slot %d is idle and doomed", s.n)
 		h.run.Require(w.State() != slot.Idle || s.conn.Load() != nil, "slot %d is idle and has no connection", s.n)
+	})
+}
+
+// exploreDialling takes a scenario in a new pool that dials through its schedules.
+func exploreDialling(t *testing.T, size, preemptions int, scenario func(r *explore.Run, h *house)) {
+	t.Helper()
+	explore.All(t, preemptions, func(r *explore.Run) {
+		scenario(r, newDiallingHouse(r, size, nil))
 	})
 }
 

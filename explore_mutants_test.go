@@ -72,6 +72,25 @@ var mutants = []mutant{
 	{"a join does not ask whether the queue is closed", "internal/waitq/waitq.go", []edit{{"case q.gate.Load()&Closed != 0:", "case false:"}}, "TestExplore_NobodySleeps"},
 	{"a join asks outside of the lock", "internal/waitq/waitq.go", []edit{{"\tq.mu.Lock()\n\tdefer q.mu.Unlock()\n\tswitch {\n\tcase q.gate.Load()&Closed != 0:\n", "\tclosed := q.gate.Load()&Closed != 0\n\tq.mu.Lock()\n\tdefer q.mu.Unlock()\n\tswitch {\n\tcase closed:\n"}}, "TestExplore_NobodySleeps"},
 
+	// Dialling, and the pool's own goroutines.
+	{"a slot is freed before its connection is closed", "close.go", []edit{
+		{"\tp.noteClosed(reason, age, cause)\n\tif p.cfg.Close == nil {", "\tp.noteClosed(reason, age, cause)\n\tif p.cfg.Close != nil {\n\t\tp.vacate(s)\n\t}\n\tif p.cfg.Close == nil {"},
+		{"end:     func(error) { p.vacate(s) },", "end:     func(error) {},"},
+	}, "TestExplore06_ASlotOpens"},
+	{"who empties a slot does not say that there is room", "close.go", []edit{{"\tp.mu.free = append(p.mu.free, s.n)\n\tp.noteLocked()\n", "\tp.mu.free = append(p.mu.free, s.n)\n"}}, "TestExplore06_ASlotOpens"},
+	{"who empties a slot looks for waiters before", "close.go", []edit{{"\tp.mu.Lock()\n\tp.vacateLocked(s)\n\tp.mu.Unlock()\n\tp.vacated()", "\twaiting := p.queue.Len()\n\tp.mu.Lock()\n\tp.vacateLocked(s)\n\tp.mu.Unlock()\n\tif waiting > 0 {\n\t\tp.vacated()\n\t}"}}, "TestExplore06_ASlotOpens"},
+	{"the last task tells nobody that it has ended", "callback.go", []edit{{"if p.tasks.Add(-1) == 0 {", "if p.tasks.Add(-1) < 0 {"}}, "TestExplore07_Whoever"},
+	{"nobody dials when the pause ends", "dial.go", []edit{{"paused && now < at {\n\t\tp.retry.By(at)", "paused && now < at {"}}, "TestExplore11_AFailedDial"},
+	{"nobody dials for a slot that has become empty", "close.go", []edit{{"\tp.cfg.Budget.put(p)\n\tp.grow()\n", "\tp.cfg.Budget.put(p)\n"}}, "TestExplore11_AFailedDial"},
+	{"an alarm that is set while it rings is forgotten", "internal/alarm/alarm.go", []edit{{"if !a.mu.stopped && a.mu.at != Never {", "if false {"}}, "TestExplore_ATime"},
+	{"a panic in a dial is let through", "callback.go", []edit{{"p.outcome(c.name, err, recover())", "p.outcome(c.name, err, nil)"}}, "TestExplore12_ADialThatPanics"},
+	{"a time-out and a return both end a dial", "callback.go", []edit{{"if !settled.CompareAndSwap(false, true) {\n\t\t\treturn false\n\t\t}", "if settled.Load() {\n\t\t\treturn false\n\t\t}\n\t\tsettled.Store(true)"}}, "TestExplore12_ADialThatReturns"},
+	{"what an abandoned dial returns is left open", "callback.go", []edit{{"\t\t\tif c.late != nil {\n\t\t\t\tc.late(err)\n\t\t\t}\n", ""}}, "TestExplore12_ADialThatReturns"},
+	{"a clean-up that comes late counts as a stale release", "leak.go", []edit{{"was, ok := l.tryEnd(slot.Closing)", "was, ok := l.end(slot.Closing)"}}, "TestExplore14_OfAReleaseAndACleanUp"},
+	{"a pool that grows dials for nobody", "resize.go", []edit{{"\t\tp.shut(s, ClosedResized, nil)\n\t}\n\tp.grow()\n", "\t\tp.shut(s, ClosedResized, nil)\n\t}\n"}}, "TestExplore15_WhoJoins"},
+	{"a Retire does not reach a dial", "close.go", []edit{{"w := s.word.Mark(mark); s.claimIdle", "w := s.word.Load(); s.claimIdle"}}, "TestExplore16_WhoWaits"},
+	{"who only tries dials beside another dial", "dial.go", []edit{{"p.mu.connecting == 0 && !p.mu.closed", "!p.mu.closed"}}, "TestExplore18"},
+
 	// Resize and Pause.
 	{"every marked slot pays for a shrink", "resize.go", []edit{{"\tif p.mu.debt > 0 {\n\t\tp.mu.debt--\n\t\treturn true", "\tif true {\n\t\tp.mu.debt--\n\t\treturn true"}}, "TestExplore15_AShrinkIsPaid"},
 	{"a shrink marks no words", "resize.go", []edit{{"s.word.Mark(slot.Surplus)", "s.word.Load()"}}, "TestExplore15_AShrinkIsPaid"},

@@ -12,7 +12,9 @@ import (
 )
 
 // The seams of waiting, releasing and cancelling, each taken through every
-// schedule with up to three preemptions, or two where there are many threads.
+// schedule with up to three preemptions. A scenario of so many threads that only
+// two can be afforded has a sibling with three, in which what leads up to the seam
+// happens in one order.
 
 var background = context.Background()
 
@@ -27,7 +29,7 @@ func TestExplore01_WhoJoinsWhileAConnectionReturnsGetsIt(t *testing.T) {
 }
 
 func TestExplore01_TwoJoinWhileTwoConnectionsReturn(t *testing.T) {
-	exploreHouse(t, 2, 1, func(r *explore.Run, h *house) {
+	exploreHouse(t, 2, 2, func(r *explore.Run, h *house) {
 		leases := h.leased(2)
 		for i, name := range []string{"one", "two"} {
 			r.Go("releaser "+name, func() { h.release(leases[i]) })
@@ -37,10 +39,22 @@ func TestExplore01_TwoJoinWhileTwoConnectionsReturn(t *testing.T) {
 	})
 }
 
+func TestExplore01_TwoWhoReturnServeTwoWhoWait(t *testing.T) {
+	exploreHouse(t, 2, 3, func(r *explore.Run, h *house) {
+		leases := h.leased(2)
+		r.Go("first", h.borrow)
+		r.Go("second", h.borrow)
+		r.Rest()
+		r.Go("releaser", func() { h.release(leases[0]) })
+		r.Go("another", func() { h.release(leases[1]) })
+		r.Finally(func() { h.settled(2) })
+	})
+}
+
 // seam 2
 func TestExplore02_TheSweepAndBorrowersDoNotHaveTheSameSlot(t *testing.T) {
 	for _, bits := range []uint32{0, gateHooked} { // any bit sends borrowers off the common path
-		exploreHouse(t, 2, 2, func(r *explore.Run, h *house) {
+		exploreHouse(t, 2, 3, func(r *explore.Run, h *house) {
 			h.gate.Set(bits, true)
 			h.cfg.IdleTimeout, h.cfg.MinSize = time.Nanosecond, 1
 			for _, s := range h.opened(2) {
@@ -73,6 +87,20 @@ func TestExplore04_AGrantGoesPastTheCancelledToTheNext(t *testing.T) {
 		ctx, cancel := context.WithCancel(background)
 		r.Go("impatient", h.borrowOr(ctx, context.Canceled))
 		r.Go("patient", h.borrow)
+		r.Go("releaser", func() { h.release(lease) })
+		r.Go("canceller", cancel)
+		r.Finally(func() { h.settled(1) })
+	})
+}
+
+func TestExplore04_AGrantGoesPastOneWhoIsJustCancelled(t *testing.T) {
+	exploreHouse(t, 1, 3, func(r *explore.Run, h *house) {
+		lease := h.leased(1)[0]
+		ctx, cancel := context.WithCancel(background)
+		r.Go("impatient", h.borrowOr(ctx, context.Canceled))
+		r.Rest()
+		r.Go("patient", h.borrow)
+		r.Rest() // until both wait, in this order
 		r.Go("releaser", func() { h.release(lease) })
 		r.Go("canceller", cancel)
 		r.Finally(func() { h.settled(1) })
@@ -123,7 +151,7 @@ func TestExplore05_ASlotLentWhereItLiesIsPutBackIfItsNumberIsPopped(t *testing.T
 }
 
 func TestExplore05_ThreeBorrowersShareACellAndAStack(t *testing.T) {
-	exploreHouse(t, 2, 2, func(r *explore.Run, h *house) {
+	exploreHouse(t, 2, 3, func(r *explore.Run, h *house) {
 		h.withCells(1)
 		h.opened(2)
 		for _, name := range []string{"one", "two", "three"} {
@@ -219,7 +247,7 @@ func TestExplore07_WhatIsReturnedWhileThePoolClosesIsClosed(t *testing.T) {
 }
 
 func TestExplore07_AWaiterOfAClosingPoolIsServedOrRefused(t *testing.T) {
-	exploreHouse(t, 1, 2, func(r *explore.Run, h *house) {
+	exploreHouse(t, 1, 3, func(r *explore.Run, h *house) {
 		lease := h.leased(1)[0]
 		r.Go("releaser", func() { h.release(lease) })
 		r.Go("waiter", h.borrowOr(background, ErrClosed))

@@ -50,10 +50,10 @@ type Pool[T any] struct {
 	idleCount explore.Int64 // slots in state idle; kept only if counted
 	counted   bool          // MinIdle or MaxIdle needs idleCount
 
-	refused   atomic.Bool  // an outage has failed somebody, and no dial has succeeded since
-	abandoned atomic.Int64 // callbacks that hang past their time-out
-	strays    atomic.Int64 // of those, the ones with a connection
-	tasks     atomic.Int64 // goroutines of the pool's that Shutdown waits for
+	refused   atomic.Bool   // an outage has failed somebody, and no dial has succeeded since
+	abandoned explore.Int64 // callbacks that hang past their time-out
+	strays    explore.Int64 // of those, the ones with a connection
+	tasks     explore.Int64 // goroutines of the pool's that Shutdown waits for
 	count     counters
 	leakID    atomic.Uint64
 	snapshot  snapshot
@@ -149,7 +149,7 @@ func (p *Pool[T]) Name() string { return p.cfg.Name }
 // Seam 19: the epoch is the pool's own, times are only ever subtracted, and 0 is a
 // time like any other: "never" is off. So the pool works in a bubble whose clock
 // starts elsewhere.
-func (p *Pool[T]) now() time.Duration { return time.Since(p.epoch) }
+func (p *Pool[T]) now() time.Duration { return explore.Since(p.epoch) }
 
 // Acquire returns a lease of a connection: an idle one, or else the first of
 // those returned, opened or checked while it waits in the queue, first come,

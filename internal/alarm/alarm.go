@@ -5,8 +5,9 @@ package alarm
 
 import (
 	"math"
-	"sync"
 	"time"
+
+	"github.com/connpool/connpool/internal/explore"
 )
 
 // Never is later than every other time.
@@ -20,8 +21,8 @@ type Alarm struct {
 	ring  func(due time.Duration)
 
 	mu struct {
-		sync.Mutex
-		timer   *time.Timer
+		explore.Mutex
+		timer   *explore.Timer
 		at      time.Duration // when it rings next, or Never
 		ringing bool          // ring is running: by only notes the time
 		stopped bool
@@ -51,9 +52,9 @@ func (a *Alarm) By(t time.Duration) {
 }
 
 func (a *Alarm) setLocked() {
-	d := a.mu.at - time.Since(a.epoch)
+	d := a.mu.at - explore.Since(a.epoch)
 	if a.mu.timer == nil {
-		a.mu.timer = time.AfterFunc(d, a.fire)
+		a.mu.timer = explore.AfterFunc(d, a.fire)
 		return
 	}
 	a.mu.timer.Reset(d)
@@ -71,7 +72,7 @@ func (a *Alarm) fire() {
 func (a *Alarm) begin() (due time.Duration, ok bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.mu.stopped || a.mu.ringing || time.Since(a.epoch) < a.mu.at {
+	if a.mu.stopped || a.mu.ringing || explore.Since(a.epoch) < a.mu.at {
 		return 0, false
 	}
 	due = a.mu.at

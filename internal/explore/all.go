@@ -8,6 +8,7 @@ import (
 	"os"
 	"path"
 	"runtime"
+	"runtime/debug"
 	"strings"
 )
 
@@ -18,6 +19,10 @@ type T interface {
 	Logf(format string, args ...any)
 	Fatalf(format string, args ...any)
 }
+
+// garbage is how much of it there may be, in percent of what is in use, before it
+// is collected: each schedule leaves a pool behind, and keeps next to nothing.
+const garbage = 1000
 
 // scheduleVar is the environment variable that names the one schedule to run.
 const scheduleVar = "EXPLORE_SCHEDULE"
@@ -31,10 +36,13 @@ func All(t T, preemptions int, scenario func(*Run)) (schedules int) {
 		replay(t, schedule, scenario)
 		return 1
 	}
+	defer debug.SetGCPercent(debug.SetGCPercent(garbage))
+	var threads coroutines
+	defer threads.end()
 	for bound := range preemptions + 1 {
 		for s := new(search); ; {
 			schedules++
-			r := &Run{search: s, bound: bound}
+			r := &Run{search: s, coroutines: &threads, bound: bound}
 			if failure := r.run(scenario); failure != "" {
 				t.Fatalf("%s", report(t, schedules, r, scenario))
 			}
@@ -65,7 +73,9 @@ func again(schedule string, scenario func(*Run)) (*Run, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Run{search: s, bound: math.MaxInt, traced: true}
+	var threads coroutines
+	defer threads.end()
+	r := &Run{search: s, coroutines: &threads, bound: math.MaxInt, traced: true}
 	r.run(scenario)
 	return r, nil
 }

@@ -12,6 +12,10 @@ type Bool struct{ v atomic.Bool }
 
 func (a *Bool) Load() bool   { Point(); return a.v.Load() }
 func (a *Bool) Store(v bool) { Point(); a.v.Store(v) }
+func (a *Bool) CompareAndSwap(old, next bool) bool {
+	Point()
+	return a.v.CompareAndSwap(old, next)
+}
 
 // Int64 is an atomic.Int64.
 type Int64 struct{ v atomic.Int64 }

@@ -10,6 +10,11 @@
 //
 //	go test -tags explore -run Explore ./...
 //
+// What the rooms start by themselves are threads too, goroutines (Go) and timers
+// (AfterFunc): time stands still until one rings, and one may ring at any point.
+// A scenario may have what leads up to it happen in one order (Rest), and end the
+// preemptions once it has seen what it is about (Calm).
+//
 // The search is depth first, over all schedules with at most so many
 // preemptions: switches away from a thread that could have gone on. Switches away
 // from one that waits for a lock, or sleeps, are free. Nearly all known faults of

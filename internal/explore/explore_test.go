@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"regexp"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -221,6 +223,106 @@ func TestExplorer_BothEndsOfAWaitAreTaken(t *testing.T) {
 	})
 	require.Empty(t, r.fatal)
 	require.Equal(t, map[bool]int{true: 1, false: 1}, taken)
+}
+
+// ringer sleeps until timers have rung so many times.
+func ringer(rang chan struct{}, times int) func() {
+	return func() {
+		for range times {
+			<-first(Wait(rang, nil))
+		}
+	}
+}
+
+func TestExplorer_ATimerRingsAtAnyTimeOrIsStopped(t *testing.T) {
+	seen := map[bool]int{}
+	r, _ := explored(1, func(r *Run) {
+		rang, stopped := false, false
+		r.Go("setter", func() {
+			timer := AfterFunc(time.Hour, func() { rang = true })
+			Point()
+			stopped = timer.Stop()
+		})
+		r.Finally(func() {
+			seen[rang]++
+			r.Require(rang != stopped, "rang %t, stopped %t", rang, stopped)
+		})
+	})
+	require.Empty(t, r.fatal)
+	require.Positive(t, seen[true])
+	require.Positive(t, seen[false])
+}
+
+func TestExplorer_TimersRingInTheirOrderAndMoveTheClock(t *testing.T) {
+	r, _ := explored(2, func(r *Run) {
+		var rung []time.Duration
+		rang, epoch := make(chan struct{}, 3), time.Now()
+		ring := func() { rung = append(rung, Since(epoch)); rang <- struct{}{} }
+		r.Go("setter", func() {
+			later := AfterFunc(time.Hour, ring)
+			AfterFunc(2*time.Second, ring)
+			AfterFunc(time.Second, ring)
+			later.Reset(3 * time.Second)
+			ringer(rang, 3)()
+		})
+		r.Finally(func() {
+			r.Require(slices.IsSorted(rung) && len(rung) == 3 && Since(epoch) >= 3*time.Second, "they have rung at %v", rung)
+		})
+	})
+	require.Empty(t, r.fatal)
+}
+
+func TestExplorer_NobodyWaitsForATimerButOneThatRingsEnds(t *testing.T) {
+	r, _ := explored(1, func(r *Run) {
+		begun, ended := false, false
+		r.Go("setter", func() {
+			AfterFunc(time.Hour, func() { begun = true; Point(); ended = true })
+			Point()
+		})
+		r.Finally(func() { r.Require(begun == ended, "a ring was cut short") })
+	})
+	require.Empty(t, r.fatal)
+
+	r, _ = explored(0, func(r *Run) { r.Go("sleeper", ringer(make(chan struct{}, 1), 1)) })
+	require.Contains(t, r.fatal, "asleep for ever: sleeper")
+}
+
+func TestExplorer_WhatGoStartsIsAThread(t *testing.T) {
+	r, _ := explored(1, func(r *Run) {
+		var n Int64
+		count := func() { n.Store(n.Load() + 1) }
+		r.Go("one", func() { Go(count); count() })
+		r.Finally(func() { r.Require(n.Load() == 2, "counted %d", n.Load()) })
+	})
+	require.Contains(t, r.fatal, "preemptions 1: counted 1")
+}
+
+func TestExplorer_WhatRestsAndWhatIsCalmHasOneOrder(t *testing.T) {
+	r, schedules := explored(3, func(r *Run) {
+		var order strings.Builder
+		steps := func(name string) func() {
+			return func() {
+				for range 3 {
+					Point()
+					order.WriteString(name)
+				}
+			}
+		}
+		wake := make(chan struct{}, 1)
+		r.Go("sleeper", func() { steps("a")(); <-first(Wait(wake, nil)); steps("A")() })
+		r.Go("one", steps("b"))
+		r.Rest()
+		r.Require(order.String() == "aaabbb", "in a rest: %s", order.String())
+		r.Calm()
+		wake <- struct{}{}
+		r.Go("two", steps("c"))
+		r.Finally(func() {
+			got := order.String()[6:]
+			r.Require(got == "AAAccc" || got == "cccAAA", "when calm: %s", got)
+		})
+	})
+	require.Empty(t, r.fatal)
+	require.Equal(t, 2*4, schedules, "who goes first, for each of four bounds")
 }
 
 func TestExplorer_APanicACircleAndAnUnsteadyScenarioAreFaults(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -18,6 +19,7 @@ var (
 	_ *atomic.Uint32       = (*Uint32)(nil)
 	_ *atomic.Uint64       = (*Uint64)(nil)
 	_ *atomic.Pointer[int] = (*Pointer[int])(nil)
+	_ *time.Timer          = (*Timer)(nil)
 )
 
 func TestWithoutTheTagAWaitIsTheCallersOwn(t *testing.T) {

@@ -4,10 +4,11 @@ package explore
 
 import (
 	"fmt"
-	"iter"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"sync/atomic"
+	"time"
 )
 
 // Run is one schedule of a scenario. The scenario sets up what it needs and names
@@ -15,9 +16,11 @@ import (
 //
 // The threads are coroutines, so only one of them runs at any time and whatever
 // belongs to a Run needs no lock. All goroutines that touch the explorer's types
-// meanwhile must be threads: a scenario may start no other.
+// meanwhile must be threads: those that the scenario names, and what Go and
+// AfterFunc start.
 type Run struct {
 	search      *search
+	coroutines  *coroutines
 	bound       int // preemptions that the schedule may have
 	preemptions int // that it has had
 	step        int // choices made, those with one option included
@@ -29,7 +32,10 @@ type Run struct {
 
 	finally []func()
 	failure string
-	unwinds bool // the schedule has failed and its threads are being ended
+	unwinds bool // the schedule is over and its threads are being ended
+	resting bool // see Rest
+
+	clock time.Duration // see Since
 
 	traced bool
 	trace  []string
@@ -37,12 +43,14 @@ type Run struct {
 
 // thread is a goroutine of the scenario.
 type thread struct {
-	name   string
-	resume func() (struct{}, bool)
-	stop   func()
-	yield  func(struct{}) bool
-	ready  func() bool // nil: it can go on
-	done   bool
+	name  string
+	body  func()
+	runs  *coroutine  // nil: it has not begun
+	ready func() bool // nil: it can go on
+	done  bool
+
+	timer bool          // it is of a timer that has not rung
+	due   time.Duration // when that is to ring
 }
 
 // running is the schedule under way. The types that the product uses have no
@@ -67,8 +75,8 @@ type unwound struct{}
 // Go adds a thread to the scenario.
 func (r *Run) Go(name string, body func()) {
 	t := &thread{name: name}
-	t.resume, t.stop = iter.Pull(func(yield func(struct{}) bool) {
-		t.yield = yield
+	t.body = func() {
+		t.ready = nil
 		defer func() {
 			switch v := recover(); v {
 			case nil, unwound{}:
@@ -77,9 +85,38 @@ func (r *Run) Go(name string, body func()) {
 			}
 		}()
 		body()
-	})
+	}
 	r.threads = append(r.threads, t)
 }
+
+// resume goes on with a thread until it is another's turn.
+func (r *Run) resume(t *thread) {
+	r.current = t
+	if t.runs == nil {
+		t.runs = r.coroutines.start(t.body)
+	}
+	t.done = r.coroutines.resume(t.runs)
+}
+
+// Rest lets all threads go on until each has ended or sleeps, one after the other,
+// before the schedule begins: what leads up to a scenario has one order. Timers
+// do not ring.
+func (r *Run) Rest() {
+	r.resting = true
+	for moved := true; moved; {
+		moved = false
+		for i := 0; i < len(r.threads); i++ { // threads may add threads
+			if t := r.threads[i]; !t.done && !t.timer && t.canRun() {
+				moved = true
+				r.resume(t)
+			}
+		}
+	}
+	r.current, r.resting = nil, false
+}
+
+// Calm ends the preemptions: what comes then is not what the scenario is about.
+func (r *Run) Calm() { r.bound = r.preemptions }
 
 // Finally has check run once all threads have ended, in the order of the calls.
 func (r *Run) Finally(check func()) { r.finally = append(r.finally, check) }
@@ -114,9 +151,7 @@ func (r *Run) run(scenario func(*Run)) string {
 	defer running.Store(nil)
 	scenario(r)
 	for r.choose(); r.next != nil && r.failure == ""; {
-		r.current = r.next
-		if _, more := r.current.resume(); !more {
-			r.current.done = true
+		if r.resume(r.next); r.current.done {
 			r.choose()
 		}
 	}
@@ -134,7 +169,7 @@ func (r *Run) run(scenario func(*Run)) string {
 func (r *Run) requireAwake() {
 	var asleep []string
 	for _, t := range r.threads {
-		if !t.done {
+		if t.counts() {
 			asleep = append(asleep, t.name)
 		}
 	}
@@ -145,8 +180,9 @@ func (r *Run) requireAwake() {
 func (r *Run) unwind() {
 	r.unwinds = true
 	for _, t := range r.threads {
-		r.current = t
-		t.stop()
+		if t.runs != nil && !t.done {
+			r.resume(t)
+		}
 	}
 	r.current = nil
 }
@@ -159,20 +195,45 @@ func (r *Run) pause(ready func() bool) {
 	}
 	t := r.current
 	t.ready = ready
+	if r.resting {
+		r.sleep(t)
+		return
+	}
 	if r.traced {
 		r.trace = append(r.trace, fmt.Sprintf("%4d  %-12s %s", r.step, t.name, site()))
 	}
-	if r.choose(); r.next != t && !t.yield(struct{}{}) {
-		panic(unwound{})
+	if r.choose(); r.next != t {
+		r.leave(t)
 	}
 	t.ready = nil
 }
 
+// sleep is a point of a thread in a Rest: it goes on as long as it can.
+func (r *Run) sleep(t *thread) {
+	if !t.canRun() {
+		r.leave(t)
+	}
+	t.ready = nil
+}
+
+// leave lets others run until it is the thread's turn again.
+func (r *Run) leave(t *thread) {
+	if t.runs.yield(struct{}{}); r.unwinds {
+		panic(unwound{})
+	}
+}
+
 // choose settles who runs next: nobody if all are asleep or have ended.
+//
+// When all are asleep time goes on, and the timer rings that is due next. It may
+// ring before, as a preemption: somebody else could have gone on.
 func (r *Run) choose() {
 	r.next = nil
-	preempts := r.current != nil && !r.current.done && r.current.canRun()
-	if preempts && r.preemptions >= r.bound {
+	if !slices.ContainsFunc(r.threads, (*thread).counts) {
+		return
+	}
+	preempts, may := r.current != nil && !r.current.done && r.current.canRun(), r.preemptions < r.bound
+	if preempts && !may {
 		r.goOn(r.current)
 		return
 	}
@@ -181,15 +242,19 @@ func (r *Run) choose() {
 		r.options = append(r.options, r.current)
 	}
 	for _, t := range r.threads {
-		if !t.done && t != r.current && t.canRun() {
+		if t.counts() && t != r.current && t.canRun() {
 			r.options = append(r.options, t)
 		}
+	}
+	awake := len(r.options) > 0
+	if t := r.nextTimer(); t != nil && (may || !awake) {
+		r.options = append(r.options, t)
 	}
 	if len(r.options) == 0 {
 		return
 	}
 	r.goOn(r.options...)
-	if preempts && r.next != r.current {
+	if preempts && r.next != r.current || awake && r.next != nil && r.next.timer {
 		r.preemptions++
 	}
 }
@@ -202,6 +267,9 @@ func (r *Run) goOn(options ...*thread) {
 }
 
 func (t *thread) canRun() bool { return t.ready == nil || t.ready() }
+
+// counts reports whether the schedule is not at an end before the thread is.
+func (t *thread) counts() bool { return !t.done && !t.timer }
 
 // pick makes one choice.
 func (r *Run) pick(options int) int {
