@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	amqp "github.com/rabbitmq/amqp091-go"
 	"github.com/stretchr/testify/require"
 )
 
@@ -140,7 +141,7 @@ func TestADialThatHangsHoldsNobodyForEver(t *testing.T) {
 	_, err := table.connect(t.Context())
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 	release()
-	table.dialTimeout = patience
+	table.dialTimeout = time.Hour
 	require.NoError(t, connect(t, table).close())
 	require.Equal(t, 2, w.Accepted())
 }
@@ -167,6 +168,31 @@ func TestAConnectionThatDoesNotAnswerGetsNoMoreChannels(t *testing.T) {
 	require.NoError(t, first.amqp.ExchangeDeclarePassive("amq.direct", "direct", true, false, false, false, nil), "it has its share still")
 	require.NoError(t, first.close())
 	require.NoError(t, second.close())
+}
+
+func TestADeadConnectionGetsNoMoreChannels(t *testing.T) {
+	w := newWire(t)
+	table := newTable(t, w, 5)
+	first := connect(t, table)
+	require.NoError(t, first.conn.amqp.Close())
+	second := connect(t, table)
+	require.NotSame(t, first.conn, second.conn)
+	require.NoError(t, first.close())
+	now, _ := table.shares()
+	require.Equal(t, []int{1}, now)
+	require.NoError(t, second.close())
+}
+
+func TestAChannelThatCannotBeOpenedGivesItsShareBack(t *testing.T) {
+	table := newTable(t, newWire(t), 2)
+	c := connect(t, table)
+	_, err := c.conn.amqp.Channel() // behind the table's back
+	require.NoError(t, err)
+	_, err = table.connect(t.Context())
+	require.ErrorIs(t, err, amqp.ErrChannelMax)
+	now, _ := table.shares()
+	require.Equal(t, []int{1}, now)
+	require.NoError(t, c.close())
 }
 
 func TestADialThatIsRefusedIsAnError(t *testing.T) {

@@ -109,7 +109,7 @@ func (w *wire) awaitOpen(t *testing.T, connections int) {
 // newTable returns connections of so many channels each, which have to be closed
 // when the test ends.
 func newTable(t *testing.T, w *wire, each int) *connections {
-	table := &connections{url: "amqp://guest:guest@" + w.Addr() + "/", each: each, dialTimeout: patience}
+	table := &connections{url: "amqp://guest:guest@" + w.Addr() + "/", each: each, dialTimeout: time.Hour}
 	t.Cleanup(func() {
 		w.awaitOpen(t, 0)
 		now, _ := table.shares()
