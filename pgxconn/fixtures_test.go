@@ -208,5 +208,7 @@ func (w watcher) asleep() bool {
 // many, once they are gone.
 func (w watcher) terminateIdle() int {
 	w.t.Helper()
-	return ask[int](w.t, w, "select count(*) filter (where pg_terminate_backend(pid, 10000)) "+ofPools+" and state = 'idle'")
+	ended := ask[[]int](w.t, w, "select coalesce(array_agg(pid) filter (where pg_terminate_backend(pid)), '{}') "+ofPools+" and state = 'idle'")
+	await(w.t, func() bool { return !ask[bool](w.t, w, "select exists (select "+ofPools+" and pid = any($1))", ended) })
+	return len(ended)
 }
