@@ -52,7 +52,7 @@
 //	15  not too old, not poisoned, checked   judgeLocked, onlyGoodOnesStay
 //	16  minimums kept, MaxIdle kept          minimumsAreKept
 //	17  one snapshot adds up                 reenter, from within callbacks; everySlotIsAccountedFor
-//	18  closed is unreachable                not here
+//	18  closed is unreachable                not here, but in the pool's own TestAClosedConnectionIsLetGo
 //
 // Beyond the list: nobody is failed for the server before DownAfter (judgeDown),
 // nothing is served in a pause (pausedMeansPaused), leaks are reported once
