@@ -66,17 +66,17 @@ type target struct {
 	Options
 }
 
-func (t target) connect(ctx context.Context) (net.Conn, error) {
+func (t target) connect(ctx context.Context) (ready net.Conn, err error) {
 	conn, err := t.dial(ctx)
 	if err != nil {
 		return nil, err
 	}
-	ready, err := t.ready(ctx, conn)
-	if err != nil {
-		_ = conn.Close() // err says more
-		return nil, err
-	}
-	return ready, nil
+	defer func() {
+		if ready == nil { // also if Handshake panics
+			_ = conn.Close() // err says more
+		}
+	}()
+	return t.ready(ctx, conn)
 }
 
 func (t target) dial(ctx context.Context) (net.Conn, error) {
@@ -97,10 +97,12 @@ func (t target) ready(ctx context.Context, conn net.Conn) (net.Conn, error) {
 		}
 		conn = secure
 	}
-	if t.Handshake == nil {
-		return conn, nil
+	if t.Handshake != nil {
+		if err := roundTrip(ctx, conn, t.Handshake); err != nil {
+			return nil, err
+		}
 	}
-	return conn, roundTrip(ctx, conn, t.Handshake)
+	return conn, nil
 }
 
 // tlsConfig names the server, which its certificate must match.

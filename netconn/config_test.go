@@ -192,6 +192,23 @@ func TestAHandshakeThatTheServerDoesNotAnswerEndsInTime(t *testing.T) {
 	})
 }
 
+func TestAConnectionWhoseHandshakeFailsOrPanicsIsClosed(t *testing.T) {
+	refused := errors.New("refused")
+	for name, handshake := range map[string]func(context.Context, net.Conn) error{
+		"fails":  func(context.Context, net.Conn) error { return refused },
+		"panics": func(context.Context, net.Conn) error { panic(refused) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			onEachServer(t, func(t *testing.T, s *server) {
+				pool := s.newPool(t, Options{Handshake: handshake}, nil)
+				require.ErrorIs(t, pool.Warm(t.Context()), refused)
+				require.NoError(t, pool.Close())
+				require.Eventually(t, func() bool { return s.accepted.Load() > 0 && s.open() == 0 }, patience, time.Millisecond)
+			})
+		})
+	}
+}
+
 func TestATLSHandshakeThatFailsIsTheConnectError(t *testing.T) {
 	s := startServer(t, "tls")
 	cfg := PoolConfig(s.network(), s.address(), Options{TLS: &tls.Config{}})

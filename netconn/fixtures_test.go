@@ -247,6 +247,13 @@ func (s *server) note(conn net.Conn, open bool) {
 	}
 }
 
+// open returns how many connections the server has that nobody has closed.
+func (s *server) open() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.mu.conns)
+}
+
 func (s *server) serve(conn net.Conn) {
 	if secure, ok := conn.(*tls.Conn); ok {
 		if secure.HandshakeContext(context.Background()) != nil {
