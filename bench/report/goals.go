@@ -22,8 +22,11 @@ type goal struct {
 type finding struct {
 	text string // what was reached
 	ok   bool
+	even bool // not ok by the medians, but the rounds overlap
 	none bool // it was not measured
 }
+
+const missed = "**no**"
 
 func (g goal) verdict() string {
 	verdict := "yes"
@@ -31,8 +34,11 @@ func (g goal) verdict() string {
 		switch {
 		case f.none:
 			return "not measured"
-		case !f.ok:
-			verdict = "**no**"
+		case f.ok || verdict == missed:
+		case f.even:
+			verdict = "within the spread"
+		default:
+			verdict = missed
 		}
 	}
 	return verdict
@@ -99,7 +105,7 @@ func poolGoals(r run.Results) []goal {
 	}
 }
 
-const saturatedTarget = "throughput at least, and p99 wait at most, those of the best fair rivals, within the spread"
+const saturatedTarget = "throughput at least, and p99 wait at most, those of the best fair rivals"
 
 // judge finds out what was reached.
 type judge struct{ run.Results }
@@ -114,7 +120,8 @@ func (j judge) first(name string) string {
 	return ""
 }
 
-// atMostTimes asks for at most so many times what another takes.
+// atMostTimes asks for at most so many times what another takes. If it is more, it
+// tells what no pool can be below on this machine.
 func (j judge) atMostTimes(name, other string, limit float64) finding {
 	ours, ok := j.ours(name, j.first(name))
 	theirs, ok2 := j.Work(name).Row(other).Of(j.first(name))
@@ -122,7 +129,11 @@ func (j judge) atMostTimes(name, other string, limit float64) finding {
 		return finding{none: true}
 	}
 	times := ours.Median / theirs.Median
-	return finding{text: fmt.Sprintf("%s x %s", number(times), other), ok: times <= limit}
+	f := finding{text: fmt.Sprintf("%s x %s", number(times), other), ok: times <= limit}
+	if least, ok := j.Work(name).Row(leastOfAll).Of(j.first(name)); ok && !f.ok {
+		f.text += fmt.Sprintf(" (%s alone: %s x)", leastOfAll, number(least.Median/theirs.Median))
+	}
+	return f
 }
 
 func (j judge) faster(name, than string, limit float64) finding {
@@ -193,8 +204,7 @@ func (j judge) aheadOfFair(name string) finding {
 }
 
 // saturated compares with the best of the fair rivals, which need not be the same
-// one for throughput and for waits. Medians that differ by less than the spreads
-// are held equal.
+// one for throughput and for waits.
 func (j judge) saturated(name string) []finding {
 	ours, ok := j.ours(name, work.Throughput)
 	fastest, theirs := j.best(name, work.Throughput, more)
@@ -206,27 +216,29 @@ func (j judge) saturated(name string) []finding {
 	return []finding{
 		{
 			text: fmt.Sprintf("%s/s to %s/s of %s", number(ours.Median), number(theirs.Median), fastest),
-			ok:   ours.Median >= theirs.Median || ours.Max >= theirs.Min,
+			ok:   ours.Median >= theirs.Median,
+			even: ours.Max >= theirs.Min,
 		},
 		{
 			text: fmt.Sprintf("p99 %s to %s of %s", format(wait.Median, work.Duration), format(theirWait.Median, work.Duration), steadiest),
-			ok:   wait.Median <= theirWait.Median || wait.Min <= theirWait.Max,
+			ok:   wait.Median <= theirWait.Median,
+			even: wait.Min <= theirWait.Max,
 		},
 	}
 }
 
-// noneBelow asks that no rival, fair or not, is better by a metric, beyond the
-// spread.
+// noneBelow asks that no rival, fair or not, is better by a metric.
 func (j judge) noneBelow(name, key string) finding {
 	ours, ok := j.ours(name, key)
 	if !ok {
 		return finding{none: true}
 	}
-	f := finding{text: "all served in " + format(ours.Median, work.Duration), ok: true}
+	f := finding{text: "all served in " + format(ours.Median, work.Duration), ok: true, even: true}
 	w := j.Work(name)
 	for i := range w.Rows {
-		if s, ok := w.Rows[i].Of(key); ok && s.Max < ours.Min {
+		if s, ok := w.Rows[i].Of(key); ok && s.Median < ours.Median {
 			f.ok = false
+			f.even = f.even && s.Max >= ours.Min
 			f.text += fmt.Sprintf(", %s in %s", w.Rows[i].Rival.Name, format(s.Median, work.Duration))
 		}
 	}

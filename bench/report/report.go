@@ -72,7 +72,8 @@ func (r Report) writeIntroduction(w io.Writer) {
 and after a garbage collection. Figures are medians of the rounds; ± is half the distance between the lowest and the
 highest round, in percent of the median, and is left out below one percent. "to connpool" and "to sync.Pool" are ratios
 of medians: 2 x takes twice as long. A rival that is not fair does not serve in the order of arrival: it is shown for
-orientation and not to be beaten. A floor is no pool.
+orientation and not to be beaten. A floor is no pool. A goal that the medians miss by less than the rounds differ is
+neither reached nor missed: "within the spread".
 
 `, r.Rounds)
 }

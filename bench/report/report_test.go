@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -108,6 +109,67 @@ func TestAGoalIsReachedIfAllOfItIs(t *testing.T) {
 		if got := g.verdict(); got != c.want {
 			t.Errorf("%v ns, %v allocations: %s: %s", c.ours, c.allocs, got, g.reached())
 		}
+	}
+}
+
+// A median that is missed is not reached, however close the rounds are.
+func TestWhatIsMissedWithinTheSpreadSaysSo(t *testing.T) {
+	reached, close, far := finding{ok: true}, finding{even: true}, finding{}
+	for want, met := range map[string][]finding{
+		"yes":               {reached, reached},
+		"within the spread": {reached, close, reached},
+		"**no**":            {close, far, close},
+		"not measured":      {far, {none: true}},
+	} {
+		if got := (goal{met: met}).verdict(); got != want {
+			t.Errorf("%+v: %s, not %s", met, got, want)
+		}
+	}
+	for _, c := range []struct {
+		rounds []float64 // of ours; a rival has 100, 101 and 102 borrows a second
+		want   string
+	}{{[]float64{100, 101, 103}, "yes"}, {[]float64{98, 99, 100}, "within the spread"}, {[]float64{97, 98, 99}, "**no**"}} {
+		if got := saturatedIn(t, c.rounds); got != c.want {
+			t.Errorf("%v: %s, not %s", c.rounds, got, c.want)
+		}
+	}
+}
+
+// saturatedIn returns the verdict on some rounds of a saturated work.
+func saturatedIn(t *testing.T, rounds []float64) string {
+	t.Helper()
+	p, _ := plan.New(true)
+	i := slices.IndexFunc(p.Works, func(w work.Work) bool { return w.Name == "saturated/1ms" })
+	theirs, ours := []float64{100, 101, 102}, slices.Clone(rounds)
+	next := func(from *[]float64) work.Figures {
+		f := work.Figures{work.Throughput: (*from)[0], work.P99: 1}
+		*from = (*from)[1:]
+		return f
+	}
+	p.Works[i].Run = func(_ work.Effort, r rival.Rival) (work.Figures, error) {
+		switch r.Name {
+		case our:
+			return next(&ours), nil
+		case "puddle":
+			return next(&theirs), nil
+		}
+		return nil, errors.New("not made")
+	}
+	results := run.Plan{Works: p.Works[i : i+1], Rounds: len(rounds)}.Do(context.Background(), func(run.Step, time.Duration) {})
+	for _, g := range goals(results) {
+		if g.work == "the same, held 1 ms" {
+			return g.verdict()
+		}
+	}
+	return ""
+}
+
+func TestWhoIsSlowerThanTheFloorIsToldWhatNoPoolIsBelow(t *testing.T) {
+	works := serially(18, 10, 200, 0)
+	works["serial"][leastOfAll] = work.Figures{work.NsPerOp: 11}
+	const want = "1.80 x sync.Pool (two CAS alone: 1.10 x); 11.1 x faster than puddle; 0 allocations"
+	if got := goals(made(t, works))[0].reached(); got != want {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }
 

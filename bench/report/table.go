@@ -53,8 +53,9 @@ func (t *table) rule(column int) string {
 
 // The rivals that all are compared with.
 const (
-	our   = "connpool"
-	floor = "sync.Pool"
+	our        = "connpool"
+	floor      = "sync.Pool"
+	leastOfAll = "two CAS"
 )
 
 // writeWork writes a work's section.
