@@ -158,8 +158,12 @@ const listening = 5 * time.Millisecond
 
 // listen reads what has arrived: nothing that anybody has sent for, on a
 // connection that is fit to be lent. Session tickets, and the like that TLS keeps
-// to itself, are gone afterwards.
+// to itself, are gone afterwards. Half a record would be gone, too, and out of
+// sight: reading does not tell it from silence.
 func listen(conn net.Conn) error {
+	if secure, ok := conn.(*tls.Conn); ok && !wholeRecords(arrived(secure.NetConn(), make([]byte, largestRecord))) {
+		return ErrUnread
+	}
 	if err := probe(conn, time.Now().Add(listening)); err != nil {
 		return err
 	}

@@ -27,9 +27,9 @@
 // end has closed (FIN) or reset (RST), and the one on which a reply has come that
 // nobody has read, which would be taken for the reply to the next request. What
 // it cannot find is a machine that has lost its power, or a reply that is still
-// on its way: for the former there is Options.Check, for the latter the rule that
-// who has not read his whole reply returns an error, so that the connection is
-// closed.
+// on its way (over TLS, one whose last record is): for the former there is
+// Options.Check, for the latter the rule that who has not read his whole reply
+// returns an error, so that the connection is closed.
 //
 // Where the look itself cannot be had, Alive returns [connpool.ErrUnsure] and a
 // Check decides before the connection is lent. PoolConfig always has one: it

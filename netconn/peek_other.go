@@ -12,3 +12,5 @@ import (
 func peekTCP(*net.TCPConn) error   { return errHidden }
 func peekUnix(*net.UnixConn) error { return errHidden }
 func peek(syscall.Conn) error      { return errHidden }
+
+func arrived(net.Conn, []byte) []byte { return nil }

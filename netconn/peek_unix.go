@@ -50,6 +50,25 @@ func peek(conn syscall.Conn) (err error) {
 	return err
 }
 
+// arrived returns the first of what the kernel has received, as far as buf holds
+// it, without taking it, and nothing for connections that hide their socket. What
+// ails a socket is left to whoever reads from it.
+func arrived(conn net.Conn, buf []byte) []byte {
+	c, ok := conn.(syscall.Conn)
+	if !ok {
+		return nil
+	}
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return nil
+	}
+	n := 0
+	_ = raw.Control(func(fd uintptr) {
+		n, _, _ = syscall.Recvfrom(int(fd), buf, syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
+	})
+	return buf[:max(n, 0)]
+}
+
 // peekFD looks at what the kernel has received without taking it. Go's sockets
 // do not block, but one whose File was asked for may: hence MSG_DONTWAIT.
 func peekFD(fd uintptr) error {

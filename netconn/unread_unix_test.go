@@ -4,7 +4,9 @@ package netconn
 
 import (
 	"context"
+	"crypto/tls"
 	"net"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -23,6 +25,47 @@ func TestAHandshakeThatLeavesBytesUnreadFails(t *testing.T) {
 		return nil
 	}}, nil)
 	require.ErrorIs(t, pool.Warm(t.Context()), ErrUnread)
+}
+
+// hesitant is a connection that, once told to, sends half of what it is given.
+type hesitant struct {
+	net.Conn
+	halves atomic.Bool
+}
+
+func (h *hesitant) Write(b []byte) (int, error) {
+	n := len(b)
+	if h.halves.Load() {
+		b = b[:n/2]
+	}
+	_, err := h.Conn.Write(b)
+	return n, err
+}
+
+// hesitantPair returns the two ends of a TLS connection over which a byte has
+// gone, and what the server writes through.
+func hesitantPair(t *testing.T) (client, server *tls.Conn, below *hesitant) {
+	c, s := pair(t, "tcp")
+	below = &hesitant{Conn: s}
+	client = tls.Client(c, &tls.Config{RootCAs: identity().roots, ServerName: "127.0.0.1"})
+	server = tls.Server(below, &tls.Config{Certificates: []tls.Certificate{identity().cert}})
+	shaken := make(chan error, 1)
+	go func() { shaken <- server.Handshake() }()
+	require.NoError(t, client.Handshake())
+	require.NoError(t, <-shaken)
+	write(t, server, "x")
+	read(t, client, 1)
+	return client, server, below
+}
+
+// To read half a record of TLS's tells as little as to read none. Were it taken
+// for silence, the next user would read the rest.
+func TestHalfARecordIsUnread(t *testing.T) {
+	client, server, below := hesitantPair(t)
+	below.halves.Store(true)
+	write(t, server, "a reply")
+	requireSoon(t, errRecords, func() error { return Alive(client) })
+	require.ErrorIs(t, target{}.check(t.Context(), client), ErrUnread)
 }
 
 // A stale reply must not be taken for the check's.
