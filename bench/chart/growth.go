@@ -182,7 +182,7 @@ func byEnd(curves []curve) []curve {
 func keyColumnWidth(curves []curve) vg.Length {
 	widest := vg.Length(0)
 	for _, c := range curves {
-		widest = max(widest, c.Role.words(textSize).Width(c.Name))
+		widest = max(widest, widthOf(c.Role.words(textSize), c.Name))
 	}
 	return keyBreak + keyMark + keyGap + widest
 }

@@ -33,7 +33,7 @@ func (s *sheet) key(entries []keyEntry) {
 		e.mark(band, vg.Point{X: x + keyMark/2, Y: y})
 		x += keyMark + keyGap
 		write(band, style, text.XLeft, x, y, e.label)
-		x += style.Width(e.label) + keyBreak
+		x += widthOf(style, e.label) + keyBreak
 	}
 }
 

@@ -41,7 +41,7 @@ func (r rows) stack(p *plot.Plot) {
 func (r rows) nameWidth() vg.Length {
 	style, widest := textStyle(textSize, ink), vg.Length(0)
 	for _, name := range r {
-		widest = max(widest, style.Width(name))
+		widest = max(widest, widthOf(style, name))
 	}
 	return widest + nameGap
 }

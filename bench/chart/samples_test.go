@@ -94,10 +94,10 @@ func sampleSpike(names ...string) Spike {
 		Note:  "Connecting takes 150 ms, a query 2 ms. Whoever dials for each caller opens connections that nobody needs any more.",
 	}
 	for i, name := range names {
-		p := SpikePanel{Name: name, Role: Other, Summary: "served in 151 ms, 45 opened"}
+		p := SpikePanel{Name: name, Role: Other, Summary: "45 opened, 151 ms"}
 		dials := 45
 		if i == 0 {
-			p.Role, p.Summary, dials = Ours, "served in 21 ms, 2 opened", 2
+			p.Role, p.Summary, dials = Ours, "2 opened, 21 ms", 2
 		}
 		for ms := 0.0; ms < 160; ms += 0.25 {
 			served := min(50, int(ms/2.1)*5)

@@ -65,7 +65,7 @@ func wrap(style text.Style, words string, width vg.Length) []string {
 	var lines []string
 	for _, word := range strings.Fields(words) {
 		last := len(lines) - 1
-		if last >= 0 && style.Width(lines[last]+" "+word) <= width {
+		if last >= 0 && widthOf(style, lines[last]+" "+word) <= width {
 			lines[last] += " " + word
 			continue
 		}

@@ -36,8 +36,12 @@ func bold(size vg.Length, c color.Color) text.Style {
 }
 
 // write sets words to the right of x, in the middle of, or to the left of it,
-// with half of a digit above y and half below.
+// with half of a digit above y and half below. A file says where words begin: so
+// those that end at x begin early enough to do so in a wider font, too.
 func write(c draw.Canvas, style text.Style, align text.XAlignment, x, y vg.Length, words string) {
+	if align == text.XRight {
+		x -= widthOf(style, words) - style.Width(words)
+	}
 	c.FillText(lowered(style, align), vg.Point{X: x, Y: y}, words)
 }
 
@@ -47,6 +51,13 @@ func writeUp(c draw.Canvas, style text.Style, x, y vg.Length, words string) {
 	style.Rotation = math.Pi / 2
 	c.FillText(style, vg.Point{X: x, Y: y}, words)
 }
+
+// wider is how much wider words may turn out than in the font of the layout: so
+// much is DejaVu Sans, which many systems have for want of any other.
+const wider = 1.2
+
+// widthOf is the room that words need in whatever font they are shown.
+func widthOf(style text.Style, words string) vg.Length { return wider * style.Width(words) }
 
 // digitHeight is that of a digit of size 1.
 const digitHeight = 0.7

@@ -152,7 +152,7 @@ func (r Report) spikeChart() (chart.Spike, bool) {
 	if w == nil || r.Spikes == nil {
 		return chart.Spike{}, false
 	}
-	spike := chart.Spike{Title: w.Title, Note: "The last round."}
+	spike := chart.Spike{Title: w.Title, Note: "The last round. Above each: connections opened in all, and the time until the last caller was served."}
 	for _, kept := range r.Spikes.All() {
 		if !drawnSpikes[kept.Rival.Name] {
 			continue
@@ -160,7 +160,7 @@ func (r Report) spikeChart() (chart.Spike, bool) {
 		panel := chart.SpikePanel{
 			Name:    kept.Rival.Name,
 			Role:    role(kept.Rival),
-			Summary: fmt.Sprintf("%d opened, served in %s", kept.Result.Open, format(float64(kept.Result.Served), work.Duration)),
+			Summary: fmt.Sprintf("%d opened, %s", kept.Result.Open, format(float64(kept.Result.Served), work.Duration)),
 		}
 		for _, s := range kept.Result.Samples {
 			panel.Samples = append(panel.Samples, chart.SpikeSample{
