@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"net"
+	"strings"
 	"time"
 
 	"github.com/connpool/connpool"
@@ -19,7 +20,7 @@ type Options struct {
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 
 	// TLS, if not nil, has every connection speak TLS. ServerName is by default the
-	// host of the address. Without a ClientSessionCache there is one for all
+	// host of the address, which a Unix socket has not. Without a ClientSessionCache there is one for all
 	// connections of the pool or Dialer, so that only the first needs the full
 	// handshake.
 	TLS *tls.Config
@@ -108,7 +109,7 @@ func (t target) ready(ctx context.Context, conn net.Conn) (net.Conn, error) {
 // tlsConfig names the server, which its certificate must match.
 func (t target) tlsConfig() *tls.Config {
 	host, _, err := net.SplitHostPort(t.address)
-	if err != nil || t.TLS.ServerName != "" {
+	if err != nil || t.TLS.ServerName != "" || strings.HasPrefix(t.network, "unix") {
 		return t.TLS // the handshake says so if a name is needed
 	}
 	named := t.TLS.Clone()

@@ -221,6 +221,7 @@ func TestTheServersNameIsTheHostUnlessSet(t *testing.T) {
 	for address, want := range map[string]string{"db.example:5432": "db.example", "[::1]:1": "::1", "/run/socket": ""} {
 		require.Equal(t, want, target{address: address, Options: Options{TLS: &tls.Config{}}}.tlsConfig().ServerName)
 	}
+	require.Empty(t, target{network: "unix", address: "/run/socket:1", Options: Options{TLS: &tls.Config{}}}.tlsConfig().ServerName)
 	set := &tls.Config{ServerName: "other"}
 	require.Equal(t, "other", target{address: "db:1", Options: Options{TLS: set}}.tlsConfig().ServerName)
 }
