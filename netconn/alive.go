@@ -30,7 +30,8 @@ var longAgo = time.Unix(1, 0)
 // silent, io.EOF if the other end has closed it, ErrUnread if there are bytes on
 // it, connpool.ErrUnsure where only a Check can tell (see the package's
 // documentation), and otherwise what ails the socket. It takes nothing off the
-// connection that could be of use.
+// connection that could be of use. That this end has shut down its own writing
+// (CloseWrite) it does not see.
 //
 // Deadlines that the last user left are cleared first, expired or not: Alive is
 // for connections between two users.

@@ -33,7 +33,10 @@ type Options struct {
 
 	// Check finds out by a round trip whether a connection works, as
 	// connpool.Config.Check does. It runs as Do runs requests. Default: none. A
-	// server that is gone without a word is then found out by the request.
+	// server that is gone without a word is then found out by the request. On
+	// connections that hide their socket (see the package's documentation) it must
+	// not take a reply that somebody has left unread for its own: have it ask for
+	// what nobody else asks for.
 	Check func(ctx context.Context, conn net.Conn) error
 }
 

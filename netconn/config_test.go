@@ -259,6 +259,29 @@ func TestAHiddenSocketIsLentAfterACheck(t *testing.T) {
 	require.EqualValues(t, 2, s.accepted.Load())
 }
 
+func TestAStaleReplyOnAHiddenSocketIsForOptionsCheckToTell(t *testing.T) {
+	s := startServer(t, "tcp")
+	pool := s.newPool(t, Options{
+		Dial: func(ctx context.Context, network, address string) (net.Conn, error) {
+			conn, err := new(net.Dialer).DialContext(ctx, network, address)
+			return hidden{conn}, err
+		},
+		Check: func(_ context.Context, conn net.Conn) error {
+			if answer, err := ask(conn, "echo check"); err != nil || answer != "check" {
+				return errors.Join(err, errors.New("not the answer: "+answer))
+			}
+			return nil
+		},
+	}, one)
+	lease := acquire(t, pool)
+	write(t, lease.Conn(), "echo stale\n")
+	lease.Release()
+	lease = acquire(t, pool)
+	requireEcho(t, lease.Conn(), "mine")
+	lease.Release()
+	require.EqualValues(t, 1, pool.Stats().Closes[connpool.ClosedCheck])
+}
+
 // Pipes live in a bubble with a fake clock, and no kernel knows of them.
 func TestListeningTakesNoLongerThanItSays(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

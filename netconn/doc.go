@@ -45,5 +45,6 @@
 //     find it dead: a wrapper may hold back bytes of its own;
 //   - on Windows, Plan 9, AIX and WebAssembly, for all connections: each is checked
 //     at every hand-out. Without Options.Check that costs each hand-out the few
-//     milliseconds; with one, a round trip.
+//     milliseconds; with one, a round trip, which also has to tell its own reply
+//     from one that was left unread.
 package netconn
