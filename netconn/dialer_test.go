@@ -100,6 +100,29 @@ func TestAClosedConnectionCannotTouchTheNextUsers(t *testing.T) {
 	require.Zero(t, d.Stats()[0].StaleReleases)
 }
 
+func TestOfManyWhoCloseAtOnceOneIsTheFirst(t *testing.T) {
+	s := startServer(t, "tcp")
+	d := newDialer(t, "tcp", nil)
+	for range 500 {
+		conn := s.dial(t, d)
+		errs := make(chan error)
+		for range 4 {
+			go func() { errs <- conn.Close() }()
+		}
+		first := 0
+		for range 4 {
+			if err := <-errs; err == nil {
+				first++
+			} else {
+				require.ErrorIs(t, err, net.ErrClosed)
+			}
+		}
+		require.Equal(t, 1, first)
+	}
+	require.EqualValues(t, 1, s.accepted.Load())
+	require.Zero(t, d.Stats()[0].StaleReleases)
+}
+
 // What a user does to a connection, after which it must not be lent again.
 var spoilers = map[string]func(t *testing.T, s *server, conn net.Conn){
 	"a read failed": func(t *testing.T, _ *server, conn net.Conn) {
