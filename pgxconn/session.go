@@ -158,7 +158,8 @@ func ping(ctx context.Context, conn *pgx.Conn) error { return conn.Ping(ctx) }
 // isBad reports whether an error means that the server is gone, or that it has
 // hung up. Its saying no to a query does not, nor does an empty result, nor the
 // end of a context: pgx closes the connection if that cut a query short, which
-// clean sees, and it says nothing of other connections.
+// clean sees, and it says nothing of other connections. That a connection is
+// closed is all that pgx says where one dies under a statement without arguments.
 func isBad(err error) bool {
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return false
@@ -170,7 +171,7 @@ func isBad(err error) bool {
 	}
 	var network net.Error
 	return errors.As(err, &network) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) ||
-		errors.Is(err, connpool.ErrBadConn)
+		errors.Is(err, pgconn.ErrConnClosed) || errors.Is(err, connpool.ErrBadConn)
 }
 
 // DiscardAll is a Reset with which no SET, search_path, temporary table, LISTEN,

@@ -19,16 +19,24 @@ type Tx struct {
 // Commit commits the transaction and gives the connection back. After the end of
 // the transaction it returns pgx.ErrTxClosed; if the transaction had failed and
 // was rolled back instead, pgx.ErrTxCommitRollback.
-func (tx *Tx) Commit(ctx context.Context) (err error) {
-	defer func() { tx.conn.giveBack(err) }()
-	return tx.pgxTx.Commit(ctx)
-}
+func (tx *Tx) Commit(ctx context.Context) error { return tx.end(ctx, tx.pgxTx.Commit) }
 
 // Rollback rolls the transaction back and gives the connection back. After the
 // end of the transaction it returns pgx.ErrTxClosed, so it can be deferred.
-func (tx *Tx) Rollback(ctx context.Context) (err error) {
-	defer func() { tx.conn.giveBack(err) }()
-	return tx.pgxTx.Rollback(ctx)
+func (tx *Tx) Rollback(ctx context.Context) error { return tx.end(ctx, tx.pgxTx.Rollback) }
+
+// end gives the connection back after a commit or rollback. If it was closed
+// before, the error says so and not why: a context may have cut a query short.
+func (tx *Tx) end(ctx context.Context, finish func(context.Context) error) (err error) {
+	closed := !tx.conn.ended.Load() && tx.Conn().IsClosed()
+	defer func() {
+		if closed {
+			tx.conn.giveBack(nil)
+		} else {
+			tx.conn.giveBack(err)
+		}
+	}()
+	return finish(ctx)
 }
 
 // CopyFrom is pgx.Tx's. If rowSrc panics, so does CopyFrom, with a
