@@ -184,16 +184,19 @@ func TestASpoiltConnectionIsClosedInsteadOfGivenBack(t *testing.T) {
 }
 
 func TestADeadlineThatHasNotPassedIsCleared(t *testing.T) {
-	onEachServer(t, func(t *testing.T, s *server) {
-		d := newDialer(t, s.kind, nil)
-		conn := s.dial(t, d)
+	synctest.Test(t, func(t *testing.T) {
+		d := newDialer(t, "tcp", nil)
+		d.Options.Dial, _ = pipes(t)
+		conn, err := d.Dial("tcp", "db:1")
+		require.NoError(t, err)
 		require.NoError(t, conn.SetDeadline(longAgo))
-		require.NoError(t, conn.SetDeadline(time.Now().Add(100*time.Millisecond)), "lifted, and another set")
+		require.NoError(t, conn.SetDeadline(time.Now().Add(time.Second)), "lifted, and another set")
 		require.NoError(t, conn.Close())
-		time.Sleep(110 * time.Millisecond)
-		next := s.dial(t, d)
+		time.Sleep(2 * time.Second)
+		next, err := d.Dial("tcp", "db:1")
+		require.NoError(t, err)
 		require.Same(t, conn.(*Conn).inner, next.(*Conn).inner)
-		requireEcho(t, next, "mine")
+		write(t, next, "mine")
 		require.NoError(t, next.Close())
 	})
 }
