@@ -10,6 +10,7 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+	"unsafe"
 
 	"github.com/stretchr/testify/require"
 )
@@ -105,6 +106,10 @@ func TestAFloodLeavesNoMemoryBehind(t *testing.T) {
 	cancel()
 	waiters.Wait()
 	held.Release()
+}
+
+func TestAPlaceInTheQueueIsSmall(t *testing.T) {
+	require.LessOrEqual(t, unsafe.Sizeof(caller{}), uintptr(128))
 }
 
 func TestThePoolOfTheLargestSizeCostsNoMoreThanAnother(t *testing.T) {
