@@ -3,6 +3,7 @@ package row
 import (
 	"context"
 	"errors"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -19,7 +20,7 @@ func outageRows() []Row {
 	return []Row{
 		{
 			Number: 24, Name: "too many connections", On: withSQL, Scenario: tooMany,
-			Injected: "pool of 40, PostgreSQL with max_connections 20; 40 callers, 3 borrows each of 100 ms",
+			Injected: "pool of 200, PostgreSQL with max_connections 60; 200 callers, 3 borrows each of 100 ms",
 			Required: "all are served by the sessions there are; the refusal is in the error at a deadline",
 		}, {
 			Number: 26, Name: "terminated sessions", On: withSQL, Scenario: terminated,
@@ -37,9 +38,12 @@ func outageRows() []Row {
 	}
 }
 
+// serverSessions is how many the server of the row has, fewer than the pool.
+const serverSessions = 60
+
 func tooMany(t *Trial) {
-	const callers = 40
-	server := t.postgres(map[string]string{"max_connections": "20"})
+	const callers = 200
+	server := t.postgres(map[string]string{"max_connections": strconv.Itoa(serverSessions)})
 	db := t.openDB(pool.DBSetup{DSN: server.DSN(), Max: callers})
 	failed := atOnce(callers, func() error {
 		for range 3 {
@@ -62,7 +66,7 @@ func tooMany(t *Trial) {
 
 // requireRefusalInChain checks what who finds every session taken is told.
 func (t *Trial) requireRefusalInChain(db *sessions) {
-	for range 21 {
+	for range serverSessions + 1 {
 		s, err := db.Session(t.For(2 * time.Second))
 		if err == nil {
 			defer s.Release()
