@@ -120,6 +120,11 @@ var (
 		"the next borrower gets it just so",
 		"make Reset return an error if it leaves the connection unusable; the pool then destroys it",
 	}
+	resetLeaves = fault{
+		"Reset leaves something behind: Clean says %s",
+		"the next borrower finds it, and the pool destroys the connection when that borrower returns it",
+		"have Reset read every answer to what it sends and undo what it sets, or return an error if it cannot",
+	}
 	blindToBad = fault{
 		"IsBad does not count connpool.ErrBadConn as bad",
 		"work that reports a broken connection in the way the pool's documentation says would have it lent again",

@@ -20,7 +20,8 @@ import (
 //     another one. With a context that has ended it fails, and it returns soon
 //     when its context ends meanwhile.
 //   - Alive, Check, Clean and Prepare pass a fresh connection, and so they do
-//     when it has been borrowed, returned and Reset.
+//     when it has been borrowed, returned and Reset. Reset leaves nothing behind
+//     that one of them would object to.
 //   - Alive and Check notice a connection that has been closed.
 //   - Check and Reset fail with a context that has ended, and return soon when it
 //     ends meanwhile.
@@ -164,7 +165,21 @@ func (tr *trial[T]) reset(conn T) bool {
 			return false
 		}
 	}
-	return true
+	return tr.nothingLeft(conn)
+}
+
+// nothingLeft asks Clean, which has passed the connection before Reset, what that
+// has left behind.
+func (tr *trial[T]) nothingLeft(conn T) bool {
+	tr.t.Helper()
+	if tr.cfg.Clean == nil {
+		return true
+	}
+	out := tr.inline("Clean", func() error { return tr.cfg.Clean(conn) })
+	if out.returned && out.err != nil {
+		tr.report(resetLeaves.of(printed(out.err)))
+	}
+	return out.returned && out.err == nil
 }
 
 // tryTwo opens two connections at once and closes one of them, twice.

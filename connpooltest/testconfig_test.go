@@ -254,6 +254,20 @@ func TestEachFaultOfAConfigIsNamed(t *testing.T) {
 			func(c *config, s *server) {
 				c.Reset = func(ctx context.Context, conn *session) error { return errors.Join(conn.use(ctx), s.close(ctx, conn)) }
 			}},
+		{"Reset leaves something behind", []string{"Reset leaves something behind: Clean says unread reply"},
+			func(c *config, s *server) {
+				unread := make(map[*session]bool) // one callback at a time
+				c.Clean = func(conn *session) error {
+					if unread[conn] {
+						return errors.New("unread reply")
+					}
+					return conn.state()
+				}
+				c.Reset = func(ctx context.Context, conn *session) error {
+					unread[conn] = true
+					return conn.use(ctx)
+				}
+			}},
 		{"Reset does not look at its context", []string{"Reset succeeded though its context had been cancelled before it began: it does not look at its context"},
 			func(c *config, s *server) {
 				c.Reset = func(_ context.Context, conn *session) error { return conn.state() }
