@@ -81,7 +81,7 @@ func (c *Conn) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
 
 // SendBatch is pgx.Conn's.
 func (c *Conn) SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults {
-	return c.Conn().SendBatch(ctx, b)
+	return newBatchResults(c.Conn().SendBatch(ctx, b), c)
 }
 
 // CopyFrom is pgx.Conn's. If rowSrc panics, so does CopyFrom, with a

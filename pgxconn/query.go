@@ -103,7 +103,12 @@ func (p *Pool) SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults {
 	}
 	held := false
 	defer tx.conn.unlessHeld(&held)
-	r := &batchResults{BatchResults: tx.conn.SendBatch(ctx, b), tx: tx}
-	tx.pgxTx, held = r.BatchResults.Tx(), true
+	r := newBatchResults(tx.conn.Conn().SendBatch(ctx, b), &tx.conn)
+	if tx.pgxTx = r.BatchResults.Tx(); tx.pgxTx != nil {
+		r.tx = tx
+	} else {
+		r.last = true
+	}
+	held = true
 	return r
 }

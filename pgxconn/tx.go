@@ -39,6 +39,15 @@ func (tx *Tx) end(ctx context.Context, finish func(context.Context) error) (err 
 	return finish(ctx)
 }
 
+// SendBatch is pgx.Tx's.
+func (tx *Tx) SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults {
+	results := tx.pgxTx.SendBatch(ctx, b)
+	if tx.conn.ended.Load() {
+		return results // they say so
+	}
+	return newBatchResults(results, &tx.conn)
+}
+
 // CopyFrom is pgx.Tx's. If rowSrc panics, so does CopyFrom, with a
 // *connpool.PanicError.
 func (tx *Tx) CopyFrom(ctx context.Context, tableName pgx.Identifier, columnNames []string, rowSrc pgx.CopyFromSource) (int64, error) {
