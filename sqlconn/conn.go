@@ -25,16 +25,17 @@ type conn struct {
 	source *source
 	lease  connpool.Lease[driver.Conn]
 
-	sound   bool  // IsValid has said yes, and nothing has been done since
-	running bool  // something is being done, or did not return
-	bad     bool  // driver.ErrBadConn was seen
-	begun   bool  // a transaction has begun and not ended
-	closed  bool  // the lease has ended
-	open    *stmt // statements not closed yet
+	sound     bool  // IsValid has said yes, and nothing has been done since
+	lost      bool  // the driver has not returned from a call
+	bad       bool  // driver.ErrBadConn was seen
+	begun     bool  // a transaction has begun and not ended
+	unwatched bool  // rows of the driver's own have been handed out
+	closed    bool  // the lease has ended
+	open      *stmt // statements not closed yet
 }
 
-// enter begins whatever is done with the connection.
-func (c *conn) enter(ctx context.Context) error {
+// do has the driver do something with the connection.
+func (c *conn) do(ctx context.Context, call func() error) error {
 	switch {
 	case c.closed:
 		return driver.ErrBadConn
@@ -43,14 +44,33 @@ func (c *conn) enter(ctx context.Context) error {
 			return err
 		}
 	}
-	c.running = true
-	return nil
+	return c.call(call)
 }
 
-// leave ends it.
-func (c *conn) leave(err error) {
-	c.running = false
+// call is do without asking whether the connection is fit for it.
+func (c *conn) call(call func() error) error {
+	returned := false
+	defer func() {
+		if !returned {
+			c.lose()
+		}
+	}()
+	err := call()
+	returned = true
 	c.note(err)
+	return err
+}
+
+// lose ends the lease of a connection whose driver has panicked or called
+// runtime.Goexit: after most calls database/sql would never close it. Rows of the
+// driver's own may still be in use then; where there are such, the lease is left to
+// database/sql.
+func (c *conn) lose() {
+	c.lost = true
+	if !c.unwatched && !c.closed {
+		c.closed = true
+		c.lease.Discard(errLost)
+	}
 }
 
 func (c *conn) note(err error) {
@@ -67,18 +87,20 @@ func (c *conn) wake(ctx context.Context) error {
 	if c.shape.resets {
 		return nil
 	}
-	err := resetSession(ctx, c.Conn)
-	c.note(err)
-	if c.bad {
-		return driver.ErrBadConn
+	if err := c.resetSession(ctx); errors.Is(err, driver.ErrBadConn) {
+		return err
 	}
 	return nil
 }
 
+func (c *conn) resetSession(ctx context.Context) error {
+	return c.call(func() error { return resetSession(ctx, c.Conn) })
+}
+
 // IsValid reports whether the connection may be lent again.
 func (c *conn) IsValid() bool {
-	valid := isValid(c.Conn) == nil
-	c.sound = valid && !c.bad && !c.running && !c.begun
+	fit := !c.closed && !c.bad && !c.lost && !c.begun
+	c.sound = fit && c.call(func() error { return isValid(c.Conn) }) == nil
 	return c.sound
 }
 

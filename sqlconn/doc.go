@@ -87,10 +87,17 @@
 //
 // driver.ErrBadConn has database/sql try again, up to three times, as ever. A
 // connection on which it was seen, be it in a transaction or while rows were
-// read, is destroyed when it comes back. So is one that IsValid rejects, whose
-// driver panicked, whose transaction could not be rolled back, or whose session
-// cannot be reset, whatever the error: a plain handle lends it all the same
-// unless the error is ErrBadConn.
+// read, is destroyed when it comes back; of rows that are the driver's own, its
+// IsValid or ResetSession has to say so, as with a plain handle. Destroyed is also
+// one that IsValid rejects, whose transaction could not be rolled back, or whose
+// session cannot be reset, whatever the error: a plain handle lends it all the
+// same unless the error is ErrBadConn.
+//
+// So is one whose driver panicked, or called runtime.Goexit. A plain handle may
+// take it to be in use for ever; here its slot is free at once, or, once rows of
+// the driver's own have been handed out, when database/sql closes it, if it does.
+// A panic in database/sql itself, such as in an argument's Value method, may still
+// cost a slot: the lease is then reported as a leak.
 //
 // The others are suspect then. Those of a driver with a Ping are pinged before
 // they are lent again. Those of one without are replaced, so that the third

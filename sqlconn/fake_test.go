@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime"
 	"sync"
 	"sync/atomic"
 )
@@ -44,15 +45,21 @@ func (s *server) called(conn int, method string, args ...any) error {
 	s.log = append(s.log, fmt.Sprint(conn, " ", method, args))
 	if queue := s.faults[method]; len(queue) > 0 {
 		s.faults[method] = queue[1:]
-		if queue[0] == errPanic {
+		switch queue[0] {
+		case errPanic:
 			panic(errPanic)
+		case errExit:
+			runtime.Goexit()
 		}
 		return queue[0]
 	}
 	return nil
 }
 
-var errPanic = errors.New("the driver panics")
+var (
+	errPanic = errors.New("the driver panics")
+	errExit  = errors.New("the driver calls runtime.Goexit")
+)
 
 // calls returns the log so far, of the given methods or of all.
 func (s *server) calls(methods ...string) (calls []string) {

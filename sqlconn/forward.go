@@ -17,19 +17,20 @@ func (c *conn) Prepare(query string) (driver.Stmt, error) {
 
 // PrepareContext returns a statement that the connection has kept, or prepares it.
 func (c *conn) PrepareContext(ctx context.Context, query string) (driver.Stmt, error) {
-	if err := c.enter(ctx); err != nil {
-		return nil, err
-	}
-	if s := c.kept.lend(query); s != nil {
-		c.leave(nil)
-		return c.statement(query, s.Stmt, s), nil
-	}
-	s, err := prepare(ctx, c.Conn, query)
-	c.leave(err)
+	var s driver.Stmt
+	var kept *keptStmt
+	err := c.do(ctx, func() (err error) {
+		if kept = c.kept.lend(query); kept != nil {
+			s = kept.Stmt
+			return nil
+		}
+		s, err = prepare(ctx, c.Conn, query)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
-	return c.statement(query, s, nil), nil
+	return c.statement(query, s, kept), nil
 }
 
 // Begin is there because driver.Conn has it; database/sql calls BeginTx.
@@ -39,11 +40,11 @@ func (c *conn) Begin() (driver.Tx, error) {
 
 // BeginTx begins a transaction.
 func (c *conn) BeginTx(ctx context.Context, options driver.TxOptions) (driver.Tx, error) {
-	if err := c.enter(ctx); err != nil {
-		return nil, err
-	}
-	t, err := begin(ctx, c.Conn, options)
-	c.leave(err)
+	var t driver.Tx
+	err := c.do(ctx, func() (err error) {
+		t, err = begin(ctx, c.Conn, options)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -53,20 +54,25 @@ func (c *conn) BeginTx(ctx context.Context, options driver.TxOptions) (driver.Tx
 
 // Ping asks the server, if the driver can.
 func (c *conn) Ping(ctx context.Context) error {
-	if err := c.enter(ctx); err != nil {
-		return err
-	}
-	err := ping(ctx, c.Conn)
-	c.leave(err)
-	return err
+	return c.do(ctx, func() error { return ping(ctx, c.Conn) })
 }
 
 // CheckNamedValue converts an argument, if the driver has its own way for it.
 func (c *conn) CheckNamedValue(value *driver.NamedValue) error {
-	if checker, ok := c.Conn.(driver.NamedValueChecker); ok {
-		return checker.CheckNamedValue(value)
+	checker, _ := c.Conn.(driver.NamedValueChecker)
+	return c.check(checker, value)
+}
+
+// check has the driver convert an argument. It may call methods of the argument's,
+// which may panic.
+func (c *conn) check(checker driver.NamedValueChecker, value *driver.NamedValue) error {
+	switch {
+	case checker == nil:
+		return driver.ErrSkip
+	case c.closed:
+		return driver.ErrBadConn
 	}
-	return driver.ErrSkip
+	return c.call(func() error { return checker.CheckNamedValue(value) })
 }
 
 // tx is a transaction that its conn watches.
@@ -78,7 +84,7 @@ type tx struct {
 // Commit commits the transaction. Like database/sql, it takes it to have ended
 // whatever the error: most servers roll back what they cannot commit.
 func (t tx) Commit() error {
-	err := t.end(t.Tx.Commit)
+	err := t.c.do(context.Background(), t.Tx.Commit)
 	t.c.begun = false
 	return err
 }
@@ -86,17 +92,8 @@ func (t tx) Commit() error {
 // Rollback rolls the transaction back. If that fails, nobody knows whether it is
 // still open, and the connection is not lent again.
 func (t tx) Rollback() error {
-	err := t.end(t.Tx.Rollback)
+	err := t.c.do(context.Background(), t.Tx.Rollback)
 	t.c.begun = err != nil
-	return err
-}
-
-func (t tx) end(how func() error) error {
-	if err := t.c.enter(context.Background()); err != nil {
-		return err
-	}
-	err := how()
-	t.c.leave(err)
 	return err
 }
 

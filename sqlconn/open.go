@@ -144,8 +144,11 @@ func (s *source) discard(lease connpool.Lease[driver.Conn], p *pooled) {
 	}
 }
 
-// errRejected is not bad: of other connections it says nothing.
-var errRejected = errors.New("sqlconn: not fit to be used again, say the driver or database/sql")
+// These are not bad: of other connections they say nothing.
+var (
+	errRejected = errors.New("sqlconn: not fit to be used again, say the driver or database/sql")
+	errLost     = errors.New("sqlconn: the driver did not return from a call")
+)
 
 // concealed hides driver.ErrBadConn in an error of the pool's. The pool has tried
 // again already, in its own time and up to the caller's deadline; database/sql

@@ -26,6 +26,7 @@ func (c *conn) watch(r driver.Rows, s *stmt) driver.Rows {
 	_, resets := c.Conn.(driver.SessionResetter)
 	cached := s != nil && c.kept != nil
 	if !cached && (validates || resets) {
+		c.unwatched = true
 		return r
 	}
 	w := &rows{Rows: r, c: c}
@@ -39,18 +40,27 @@ func (c *conn) watch(r driver.Rows, s *stmt) driver.Rows {
 	return w
 }
 
+// do has the driver do something with the rows.
+func (r *rows) do(call func() error) error {
+	if r.c.closed {
+		return driver.ErrBadConn
+	}
+	err := r.c.call(call)
+	if r.stmt != nil && err != nil && !errors.Is(err, io.EOF) {
+		r.stmt.failed = true
+	}
+	return err
+}
+
 // Next reads the next row.
 func (r *rows) Next(row []driver.Value) error {
-	err := r.Rows.Next(row)
-	r.note(err)
-	return err
+	return r.do(func() error { return r.Rows.Next(row) })
 }
 
 // Close closes the rows, and their statement if that has been closed before them.
 func (r *rows) Close() error {
-	err := r.Rows.Close()
-	r.note(err)
-	if r.stmt == nil || r.closed {
+	err := r.do(r.Rows.Close)
+	if r.stmt == nil || r.closed || r.c.closed {
 		return err
 	}
 	r.closed = true
@@ -58,16 +68,6 @@ func (r *rows) Close() error {
 		err = errors.Join(err, r.stmt.giveBack())
 	}
 	return err
-}
-
-func (r *rows) note(err error) {
-	if err == nil || errors.Is(err, io.EOF) {
-		return
-	}
-	r.c.note(err)
-	if r.stmt != nil {
-		r.stmt.failed = true
-	}
 }
 
 // What follows answers for drivers that do not say as database/sql does then.
@@ -124,7 +124,5 @@ func (r *resultSets) HasNextResultSet() bool { return r.sets.HasNextResultSet() 
 
 // NextResultSet goes to the next result.
 func (r *resultSets) NextResultSet() error {
-	err := r.sets.NextResultSet()
-	r.note(err)
-	return err
+	return r.do(r.sets.NextResultSet)
 }

@@ -112,22 +112,22 @@ type (
 // ExecContext runs a query without preparing it.
 func (e execs) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
 	c := e.execConn
-	if err := c.enter(ctx); err != nil {
-		return nil, err
-	}
-	result, err := exec(ctx, c.Conn, query, args)
-	c.leave(err)
+	var result driver.Result
+	err := c.do(ctx, func() (err error) {
+		result, err = exec(ctx, c.Conn, query, args)
+		return err
+	})
 	return result, err
 }
 
 // QueryContext runs a query without preparing it.
 func (q queries) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
 	c := q.queryConn
-	if err := c.enter(ctx); err != nil {
-		return nil, err
-	}
-	rows, err := runQuery(ctx, c.Conn, query, args)
-	c.leave(err)
+	var rows driver.Rows
+	err := c.do(ctx, func() (err error) {
+		rows, err = runQuery(ctx, c.Conn, query, args)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -139,7 +139,5 @@ func (q queries) QueryContext(ctx context.Context, query string, args []driver.N
 func (r resets) ResetSession(ctx context.Context) error {
 	c := r.resetConn
 	c.sound = false
-	err := resetSession(ctx, c.Conn)
-	c.note(err)
-	return err
+	return c.resetSession(ctx)
 }

@@ -53,7 +53,7 @@ func (s *stmt) Close() error {
 		return nil
 	}
 	s.closed = true
-	if s.rows > 0 && s.c.kept != nil {
+	if s.c.closed || s.rows > 0 && s.c.kept != nil {
 		return nil
 	}
 	return s.giveBack()
@@ -68,15 +68,13 @@ func (s *stmt) giveBack() error {
 	if surplus == nil {
 		return nil
 	}
-	err := surplus.Close()
-	s.c.note(err)
-	return err
+	return s.c.call(surplus.Close)
 }
 
 // shelve has the connection keep the statement for the next, and returns the one
 // that must be closed, or nil.
 func (s *stmt) shelve() driver.Stmt {
-	switch fit := !s.failed && !s.c.running && !s.c.bad; {
+	switch fit := !s.failed && !s.c.lost && !s.c.bad; {
 	case fit && s.kept != nil:
 		s.kept.lent = false
 		return nil
@@ -100,37 +98,33 @@ func (s *stmt) unlink() {
 	s.prev, s.next = nil, nil
 }
 
-// enter begins whatever is done with the statement.
-func (s *stmt) enter(ctx context.Context) error {
-	if s.c.closed || s.closed {
+// do has the driver do something with the statement.
+func (s *stmt) do(ctx context.Context, call func() error) error {
+	if s.closed {
 		return driver.ErrBadConn
 	}
-	return s.c.enter(ctx)
-}
-
-// leave ends it.
-func (s *stmt) leave(err error) {
-	s.c.leave(err)
+	err := s.c.do(ctx, call)
 	s.failed = s.failed || err != nil
+	return err
 }
 
 // ExecContext runs the statement.
 func (s *stmt) ExecContext(ctx context.Context, args []driver.NamedValue) (driver.Result, error) {
-	if err := s.enter(ctx); err != nil {
-		return nil, err
-	}
-	result, err := execStmt(ctx, s.Stmt, args)
-	s.leave(err)
+	var result driver.Result
+	err := s.do(ctx, func() (err error) {
+		result, err = execStmt(ctx, s.Stmt, args)
+		return err
+	})
 	return result, err
 }
 
 // QueryContext runs the statement.
 func (s *stmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driver.Rows, error) {
-	if err := s.enter(ctx); err != nil {
-		return nil, err
-	}
-	rows, err := queryStmt(ctx, s.Stmt, args)
-	s.leave(err)
+	var rows driver.Rows
+	err := s.do(ctx, func() (err error) {
+		rows, err = queryStmt(ctx, s.Stmt, args)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -141,7 +135,7 @@ func (s *stmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driv
 // connection's, in database/sql too.
 func (s *stmt) CheckNamedValue(value *driver.NamedValue) error {
 	if checker, ok := s.Stmt.(driver.NamedValueChecker); ok {
-		return checker.CheckNamedValue(value)
+		return s.c.check(checker, value)
 	}
 	return s.c.CheckNamedValue(value)
 }
