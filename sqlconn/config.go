@@ -70,9 +70,10 @@ func closing(f waiting) waiting {
 	if f == nil {
 		f = func(_ context.Context, c driver.Conn) error { return c.Close() }
 	}
-	return func(ctx context.Context, c driver.Conn) error {
+	return func(ctx context.Context, c driver.Conn) (err error) {
 		p := c.(*pooled)
-		return errors.Join(p.kept.close(), f(ctx, p.Conn))
+		defer func() { err = errors.Join(err, f(ctx, p.Conn)) }() // also if closing a statement panics
+		return p.kept.close()
 	}
 }
 

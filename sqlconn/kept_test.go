@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"fmt"
+	"log/slog"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -78,12 +79,17 @@ func TestKeptStatementsAreClosedWithTheirConnection(t *testing.T) {
 }
 
 func TestAConnectionIsClosedEvenIfItsStatementsCannotBe(t *testing.T) {
-	s, db, pool := keeping(t, 4)
-	run(t, db, "a", "b")
-	s.fail("Stmt.Close", errFake)
-	pool.Retire()
-	run(t, db, "c")
-	require.Equal(t, []string{"1 Stmt.Close[#1 a]", "1 Close[]"}, s.calls("Stmt.Close", "Close"))
+	for _, failure := range []error{errFake, errPanic} {
+		s := newServer()
+		cfg := oneConn
+		cfg.Logger = slog.New(slog.DiscardHandler)
+		db, pool := open(t, s, cfg, sqlconn.Options{StatementCache: 4})
+		run(t, db, "a", "b")
+		s.fail("Stmt.Close", failure)
+		pool.Retire()
+		run(t, db, "c")
+		require.Equal(t, []string{"1 Stmt.Close[#1 a]", "1 Close[]"}, s.calls("Stmt.Close", "Close"))
+	}
 }
 
 func TestAStatementInUseTwiceIsASecondOne(t *testing.T) {
