@@ -72,6 +72,20 @@ func TestAConnectionWithAnOpenTransactionDoesNotReturn(t *testing.T) {
 	next(t, s, db)
 }
 
+// The driver knows no contexts, so the transaction has begun, and stays open.
+func TestAConnectionWhoseLateTransactionIsOpenDoesNotReturn(t *testing.T) {
+	s := newServer()
+	db, _ := open(t, s, oneConn, sqlconn.Options{})
+	conn := take(t, db, 1)[0]
+	s.fail("Rollback", errFake)
+	ended, end := context.WithCancel(ctx)
+	end()
+	_, err := conn.BeginTx(ended, nil)
+	require.ErrorIs(t, err, context.Canceled)
+	must(t, conn.Close())
+	next(t, s, db)
+}
+
 // What a driver may be in the midst of when it panics, with what leads there.
 var unreturned = []struct {
 	shape, method string

@@ -38,7 +38,8 @@ func (c *conn) Begin() (driver.Tx, error) {
 	return c.BeginTx(context.Background(), driver.TxOptions{})
 }
 
-// BeginTx begins a transaction.
+// BeginTx begins a transaction. With a driver that knows no contexts it may do so
+// too late, and rolls back.
 func (c *conn) BeginTx(ctx context.Context, options driver.TxOptions) (driver.Tx, error) {
 	var t driver.Tx
 	err := c.do(ctx, func() (err error) {
@@ -49,7 +50,12 @@ func (c *conn) BeginTx(ctx context.Context, options driver.TxOptions) (driver.Tx
 		return nil, err
 	}
 	c.begun = true
-	return tx{t, c}, nil
+	begun := tx{t, c}
+	if _, ok := c.Conn.(driver.ConnBeginTx); !ok && ctx.Err() != nil {
+		_ = begun.Rollback() // as in database/sql; if it fails, the connection is not lent again
+		return nil, ctx.Err()
+	}
+	return begun, nil
 }
 
 // Ping asks the server, if the driver can.
@@ -138,6 +144,16 @@ func prepare(ctx context.Context, c driver.Conn, query string) (driver.Stmt, err
 	return s, err
 }
 
+// unlessBad returns a context's error, which is what database/sql reports when a
+// driver that knows no contexts succeeded too late, whatever became of undoing
+// it; but a connection that broke over it must not be lent again.
+func unlessBad(ctxErr, undone error) error {
+	if errors.Is(undone, driver.ErrBadConn) {
+		return undone
+	}
+	return ctxErr
+}
+
 // begin begins a transaction. Without BeginTx a driver knows one kind of
 // transaction only.
 func begin(ctx context.Context, c driver.Conn, options driver.TxOptions) (driver.Tx, error) {
@@ -150,21 +166,7 @@ func begin(ctx context.Context, c driver.Conn, options driver.TxOptions) (driver
 	case options.ReadOnly:
 		return nil, errReadOnly
 	}
-	t, err := c.Begin()
-	if err == nil && ctx.Err() != nil {
-		return nil, unlessBad(ctx.Err(), t.Rollback())
-	}
-	return t, err
-}
-
-// unlessBad returns a context's error, which is what database/sql reports when a
-// driver that knows no contexts succeeded too late, whatever became of undoing
-// it; but a connection that broke over it must not be lent again.
-func unlessBad(ctxErr, undone error) error {
-	if errors.Is(undone, driver.ErrBadConn) {
-		return undone
-	}
-	return ctxErr
+	return c.Begin()
 }
 
 // positional returns the arguments for a driver that knows neither names nor
