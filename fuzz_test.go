@@ -41,6 +41,7 @@ func FuzzConfig(f *testing.F) {
 	f.Add(LargestMaxSize, 3, 0, -1, 0, 0, 1, uint16(withTrace|withSizer), int64(1<<62), int64(1<<62), int64(1<<62), int64(1<<62), int64(1<<62), int64(1<<62), int64(1<<62), int64(1<<62), int64(1<<61), int64(1), int64(1<<62), int64(1<<62), int64(1<<62), int64(1<<62))
 	f.Add(LargestMaxSize+1, 11, 12, 3, 0, 0, 3, uint16(withBudget), int64(0), int64(0), int64(0), int64(0), int64(0), int64(0), int64(0), 4*s, 5*s, 2*s, s, int64(0), int64(0), int64(0))
 	f.Add(3, 3, 0, 0, 0, 0, 1, uint16(withBudget|withReclaimLost), int64(0), int64(0), int64(0), int64(0), int64(1), int64(1), int64(3), int64(-1), int64(0), int64(0), int64(0), int64(0), int64(0), int64(0))
+	f.Add(51, 1, 1, 98, 1, 1, 1, uint16(0xfff&^withoutConnect&^withAlive&^withUnmadeBudget), int64(1), int64(-143), int64(-55), int64(1), int64(1), int64(1), int64(1), int64(-22), int64(1), int64(1), int64(1), int64(1), int64(-17), int64(1))
 	f.Fuzz(func(t *testing.T, maxSize, minSize, minIdle, maxIdle, maxConnecting, maxWaiting, stacks int, with uint16,
 		acquire, connect, check, shut, afterIdle, interval, idle, lifetime, jitter, backoffMin, backoffMax, down, leak, window int64) {
 		synctest.Test(t, func(t *testing.T) {
@@ -157,13 +158,15 @@ func faultsByTheBook[T any](c Config[T]) (fields []string) {
 }
 
 // requireServes borrows and returns, some connections at once and with pauses in
-// which the pool may do what it has to. Nothing else happens in the bubble, so no
-// time passes while somebody has to wait for a dial, and no limit is too short.
+// which the pool may do what it has to, and a Sizer what it finds right. Nothing
+// else happens in the bubble, so no time passes while somebody has to wait for a
+// dial, and no limit is too short.
 func requireServes(t *testing.T, p *Pool[*fakeConn]) {
 	t.Helper()
-	atOnce := min(2, p.Stats().MaxSize) // a Budget's units, too
 	for _, pause := range []time.Duration{0, time.Millisecond, 2 * time.Second} {
 		time.Sleep(pause)
+		synctest.Wait()
+		atOnce := min(2, p.Stats().Limit) // a Budget's units, too
 		leases := acquireN(t, p, atOnce)
 		for _, lease := range leases {
 			lease.Conn().claim()
