@@ -111,10 +111,11 @@
 // closed, the most recently used so many, and hands them to whoever prepares the
 // same query. One that is in use, or whose rows are open, is nobody else's: the
 // next gets a second. One that failed is closed, since the server may have dropped
-// it or its tables may have changed. Set it if the program prepares statements,
-// or if the driver does for want of ExecerContext and QueryerContext. Leave it
-// out with a Reset that drops prepared statements, such as DISCARD ALL, and with
-// drivers that forget them in ResetSession.
+// it or its tables may have changed; that error, once a connection, its user has.
+// Set it if the program prepares statements, or if the driver does for want of
+// ExecerContext and QueryerContext. Leave it out with a Reset that drops prepared
+// statements, such as DISCARD ALL, and with drivers that forget them in
+// ResetSession.
 //
 // A statement of a sql.Conn ends with the sql.Conn, where a plain handle leaves it
 // open at the server until it is closed.

@@ -189,6 +189,69 @@ func TestPostgresKeepsStatementsPrepared(t *testing.T) {
 	}
 }
 
+// A plain handle's statement fails for ever then.
+func TestPostgresAStatementWhoseTableChangesFailsOnceAConnection(t *testing.T) {
+	_, db, pool := openPostgres(t, config{MaxSize: 1}, sqlconn.Options{StatementCache: 4})
+	run(t, db, "create table wide (n int)", "insert into wide values (1)")
+	stmt, err := db.Prepare("select * from wide")
+	require.NoError(t, err)
+	columns := func() (names []string, err error) {
+		r, err := stmt.Query()
+		if err != nil {
+			return nil, err
+		}
+		names, err = r.Columns()
+		return names, errors.Join(err, r.Close())
+	}
+	names, err := columns()
+	require.NoError(t, err)
+	require.Equal(t, []string{"n"}, names)
+	run(t, db, "alter table wide add column m int")
+	_, err = columns()
+	require.ErrorContains(t, err, "0A000")
+	for range 3 {
+		names, err = columns()
+		require.NoError(t, err)
+		require.Equal(t, []string{"n", "m"}, names)
+	}
+	must(t, stmt.Close())
+	require.Equal(t, uint64(1), pool.Stats().Connects)
+}
+
+func TestPostgresATransactionWhoseContextEndsLeavesNothingBehind(t *testing.T) {
+	_, db, pool := openPostgres(t, config{MaxSize: 1}, sqlconn.Options{StatementCache: 4})
+	run(t, db, "create table kept (n int)")
+	for name, end := range map[string]func(context.Context, context.CancelFunc, *sql.Tx){
+		"in a statement": func(ctx context.Context, cancel context.CancelFunc, tx *sql.Tx) {
+			time.AfterFunc(10*time.Millisecond, cancel)
+			_, err := tx.ExecContext(ctx, "select pg_sleep(3600)")
+			require.Error(t, err)
+		},
+		"in rows": func(ctx context.Context, cancel context.CancelFunc, tx *sql.Tx) {
+			rows, err := tx.QueryContext(ctx, "select generate_series(1, 100000)")
+			require.NoError(t, err)
+			require.True(t, rows.Next())
+			cancel()
+			for rows.Next() {
+			}
+			require.Error(t, rows.Err())
+		},
+		"between statements": func(_ context.Context, cancel context.CancelFunc, _ *sql.Tx) { cancel() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			ctx, cancel := context.WithCancel(patient(t))
+			defer cancel()
+			tx, err := db.BeginTx(ctx, nil)
+			require.NoError(t, err)
+			_, err = tx.Exec("insert into kept values (1)")
+			require.NoError(t, err)
+			end(ctx, cancel, tx)
+			require.Zero(t, ask[int](t, db, "select count(*) from kept"), "on the only connection")
+			require.Zero(t, pool.Stats().InUse)
+		})
+	}
+}
+
 func TestPostgresRawReachesPgx(t *testing.T) {
 	_, db, _ := openPostgres(t, config{}, sqlconn.Options{})
 	conn := take(t, db, 1)
