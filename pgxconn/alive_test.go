@@ -23,9 +23,9 @@ const asleep = 3 * time.Millisecond
 
 func TestSessionsThatEndWhileIdleCostNobodyAnError(t *testing.T) {
 	const n = 4
+	server := start(t, nil)
 	for name, transport := range transports {
 		t.Run(name, func(t *testing.T) {
-			server := start(t, nil)
 			dsn, edit := transport(t, server)
 			pool := open(t, dsn, size(n), withoutPings, edit)
 			w := watch(t, server)
@@ -87,9 +87,9 @@ func countingPings(pings *atomic.Int64) func(*config) {
 }
 
 func TestANotificationKeepsTheConnectionAndIsNotLost(t *testing.T) {
+	server := start(t, nil)
 	for name, transport := range transports {
 		t.Run(name, func(t *testing.T) {
-			server := start(t, nil)
 			dsn, edit := transport(t, server)
 			var pings atomic.Int64
 			pool := open(t, dsn, size(1), withoutPings, countingPings(&pings), edit)
@@ -120,6 +120,7 @@ func awaitPing(t *testing.T, pool *pgxconn.Pool, pings *atomic.Int64) {
 }
 
 func TestWhatAServerSaysUnaskedIsHeardAndKeepsTheConnection(t *testing.T) {
+	server := start(t, nil)
 	for name, message := range map[string]pgproto3.BackendMessage{
 		"a notice":       &pgproto3.NoticeResponse{Severity: "WARNING", Code: "01000", Message: "a notice"},
 		"a parameter":    &pgproto3.ParameterStatus{Name: "TimeZone", Value: "Elsewhere"},
@@ -128,7 +129,7 @@ func TestWhatAServerSaysUnaskedIsHeardAndKeepsTheConnection(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var pings atomic.Int64
-			relay, dsn := between(t, start(t, nil))
+			relay, dsn := between(t, server)
 			pool := open(t, dsn, size(1), withoutPings, countingPings(&pings))
 			number := pid(t, pool)
 			time.Sleep(asleep)
@@ -173,9 +174,9 @@ func TestAParameterThatTheServerReloadsKeepsTheConnections(t *testing.T) {
 }
 
 func TestARestartOfTheServerIsSurvived(t *testing.T) {
+	server := start(t, nil)
 	for name, transport := range transports {
 		t.Run(name, func(t *testing.T) {
-			server := start(t, nil)
 			dsn, edit := transport(t, server)
 			pool := open(t, dsn, size(4), withoutPings, edit, tuned(func(s *settings) { s.DownAfter = -1 }))
 			fill(t, pool, 4)

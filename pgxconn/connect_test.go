@@ -24,6 +24,8 @@ var failures = map[string]func() error{
 }
 
 func TestAConnectHookThatFailsLeavesNoSession(t *testing.T) {
+	server := start(t, nil)
+	w := watch(t, server)
 	for how, fail := range failures {
 		for _, hook := range []string{"BeforeConnect", "AfterConnect"} {
 			t.Run(hook+" "+how, func(t *testing.T) {
@@ -35,14 +37,13 @@ func TestAConnectHookThatFailsLeavesNoSession(t *testing.T) {
 					}
 					return nil
 				}
-				pool, server := startPool(t, size(2), hasty, func(c *config) {
+				pool := open(t, server.DSN(), size(2), hasty, func(c *config) {
 					if hook == "BeforeConnect" {
 						c.BeforeConnect = func(context.Context, *pgx.ConnConfig) error { return maybe() }
 					} else {
 						c.AfterConnect = func(context.Context, *pgx.Conn) error { return maybe() }
 					}
 				})
-				w := watch(t, server)
 				for range 5 {
 					err := pool.Ping(patient(t))
 					var failed *connpool.AcquireError

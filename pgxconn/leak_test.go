@@ -144,6 +144,7 @@ func TestWhoFindsNoneIsToldWhoHoldsThem(t *testing.T) {
 
 func TestWhoFindsNoneDoesNotWaitForEver(t *testing.T) {
 	pool, _ := startPool(t, size(1), tuned(func(s *settings) { s.AcquireTimeout = 20 * time.Millisecond }))
+	require.NoError(t, pool.Connpool().Warm(patient(t)))
 	held := acquire(t, pool)
 	defer held.Release()
 	for name, err := range map[string]error{

@@ -35,6 +35,8 @@ func TestAfterReleaseComesBeforeReset(t *testing.T) {
 }
 
 func TestAReleaseHookThatFailsDestroys(t *testing.T) {
+	server := start(t, nil)
+	w := watch(t, server)
 	for how, fail := range failures {
 		for _, hook := range []string{"AfterRelease", "Reset"} {
 			t.Run(hook+" "+how, func(t *testing.T) {
@@ -45,7 +47,7 @@ func TestAReleaseHookThatFailsDestroys(t *testing.T) {
 					}
 					return nil
 				}
-				pool, server := startPool(t, size(2), func(c *config) {
+				pool := open(t, server.DSN(), size(2), func(c *config) {
 					if hook == "AfterRelease" {
 						c.AfterRelease = func(*pgx.Conn) bool { return maybe() == nil }
 					} else {
@@ -60,7 +62,6 @@ func TestAReleaseHookThatFailsDestroys(t *testing.T) {
 				await(t, func() bool { return pool.Connpool().Stats().Closes[connpool.ClosedClean] == 3 })
 				failing.Store(false)
 				requireWhole(t, pool)
-				w := watch(t, server)
 				await(t, func() bool { return w.sessions() == 2 })
 			})
 		}

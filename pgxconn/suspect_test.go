@@ -18,6 +18,7 @@ import (
 // One connection that is found dead makes the others suspect. That shows where
 // their sockets cannot be seen.
 func TestAfterAKillOneUserFailsAndTheOthersConnectionsAreChecked(t *testing.T) {
+	server := start(t, nil)
 	for name, work := range map[string]func(*testing.T, *pgxconn.Pool) error{
 		"Exec": func(t *testing.T, p *pgxconn.Pool) error { _, err := p.Exec(patient(t), "select 1"); return err },
 		"Query": func(t *testing.T, p *pgxconn.Pool) error {
@@ -39,7 +40,6 @@ func TestAfterAKillOneUserFailsAndTheOthersConnectionsAreChecked(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			const n = 4
-			server := start(t, nil)
 			var pings atomic.Int64
 			pool := open(t, server.DSN(), size(n), dialing(hide), withoutPings, countingPings(&pings))
 			fill(t, pool, n)
