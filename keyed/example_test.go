@@ -5,7 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"log"
+	"maps"
+	"slices"
 	"sync/atomic"
+	"time"
 
 	"github.com/connpool/connpool"
 	"github.com/connpool/connpool/keyed"
@@ -128,4 +131,50 @@ func ExamplePool_Stats() {
 	// Output:
 	// shards: 2 of 2 in use, 3 keys
 	// cold has 0
+}
+
+// What each database uses, the fullest first.
+func ExamplePool_PerKey() {
+	pool, err := keyed.New(keyed.Config[string, *session]{For: databases})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer pool.Close()
+
+	for _, database := range []string{"orders", "stock", "orders"} {
+		lease, err := pool.Acquire(context.Background(), database)
+		if err != nil {
+			log.Fatal(err)
+		}
+		defer lease.Release()
+	}
+	each := maps.Collect(pool.PerKey())
+	for _, database := range slices.SortedFunc(maps.Keys(each), func(a, b string) int { return each[b].InUse - each[a].InUse }) {
+		fmt.Println(database, each[database].InUse)
+	}
+	// Output:
+	// orders 2
+	// stock 1
+}
+
+// One Shutdown for all: it waits for the leases of every key, or says how many
+// keys it could not wait for.
+func ExamplePool_Shutdown() {
+	pool, err := keyed.New(keyed.Config[string, *session]{Name: "shards", For: databases})
+	if err != nil {
+		log.Fatal(err)
+	}
+	lease, err := pool.Acquire(context.Background(), "orders")
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Millisecond)
+	defer cancel()
+	fmt.Println("in time:", pool.Shutdown(ctx) == nil)
+	lease.Release()
+	fmt.Println("in time:", pool.Shutdown(context.Background()) == nil)
+	// Output:
+	// in time: false
+	// in time: true
 }

@@ -3,10 +3,15 @@ package netconn_test
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/connpool/connpool"
@@ -168,6 +173,121 @@ func ExampleDialer() {
 	// connections opened: 1
 }
 
+// Whose connection has a reply on its way closes it for good.
+func ExampleConn_Discard() {
+	address, stop := serveLines()
+	defer stop()
+	var dialer netconn.Dialer
+	defer dialer.Close()
+
+	for _, word := range []string{"slow", "next"} {
+		conn, err := dialer.Dial("tcp", address)
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		if word == "slow" { // and nobody waits for the reply
+			fmt.Fprintln(conn, word)
+			conn.(*netconn.Conn).Discard()
+			continue
+		}
+		fmt.Println(ask(conn, word))
+		conn.Close()
+	}
+	fmt.Println("connections opened:", dialer.Stats()[0].Connects)
+	// Output:
+	// you said next <nil>
+	// connections opened: 2
+}
+
+// A Unix socket, and a server whose greeting has to be read first.
+func ExampleOptions() {
+	dir, err := os.MkdirTemp("", "netconn")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer os.RemoveAll(dir)
+	listener, err := net.Listen("unix", filepath.Join(dir, "socket"))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer listener.Close()
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			fmt.Fprintln(conn, "welcome")
+			go answerLines(conn)
+		}
+	}()
+
+	pool, err := connpool.New(netconn.PoolConfig("unix", listener.Addr().String(), netconn.Options{
+		Handshake: func(_ context.Context, conn net.Conn) error {
+			greeting, err := readLine(conn)
+			fmt.Println("greeted:", greeting)
+			return err
+		},
+	}))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer pool.Close()
+	for _, word := range []string{"one", "two"} {
+		err := pool.Do(context.Background(), func(_ context.Context, conn net.Conn) error {
+			reply, err := ask(conn, word)
+			fmt.Println(reply)
+			return err
+		})
+		if err != nil {
+			fmt.Println(err)
+		}
+	}
+	// Output:
+	// greeted: welcome
+	// you said one
+	// you said two
+}
+
+// TLS: the second connection resumes the session of the first.
+func ExampleOptions_tls() {
+	server := httptest.NewTLSServer(http.NotFoundHandler())
+	defer server.Close()
+	roots := server.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs
+
+	pool, err := connpool.New(netconn.PoolConfig("tcp", server.Listener.Addr().String(), netconn.Options{
+		TLS: &tls.Config{RootCAs: roots},
+	}))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer pool.Close()
+	for range 2 {
+		lease, err := pool.Acquire(context.Background())
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		conn := lease.Conn().(*tls.Conn)
+		fmt.Fprint(conn, "HEAD / HTTP/1.1\r\nHost: example.com\r\n\r\n")
+		reply, err := http.ReadResponse(bufio.NewReader(conn), &http.Request{Method: "HEAD"})
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		fmt.Println(reply.Status, "resumed:", conn.ConnectionState().DidResume)
+		lease.Discard(nil) // to have another opened
+	}
+	// Output:
+	// 404 Not Found resumed: false
+	// 404 Not Found resumed: true
+}
+
 // ask sends a line and returns the line that answers it. A connection that is
 // pooled as a net.Conn must not be read further than that: it reads by the byte,
 // where a client of its own type would keep a bufio.Reader with its connection.
@@ -175,6 +295,10 @@ func ask(conn net.Conn, line string) (string, error) {
 	if _, err := fmt.Fprintln(conn, line); err != nil {
 		return "", err
 	}
+	return readLine(conn)
+}
+
+func readLine(conn net.Conn) (string, error) {
 	var reply []byte
 	for b := make([]byte, 1); ; reply = append(reply, b[0]) {
 		if _, err := io.ReadFull(conn, b); err != nil {
@@ -198,16 +322,18 @@ func serveLines() (address string, stop func()) {
 			if err != nil {
 				return
 			}
-			go func() {
-				defer conn.Close()
-				for lines := bufio.NewScanner(conn); lines.Scan(); {
-					if lines.Text() == "slow" {
-						time.Sleep(50 * time.Millisecond)
-					}
-					fmt.Fprintln(conn, "you said", lines.Text())
-				}
-			}()
+			go answerLines(conn)
 		}
 	}()
 	return listener.Addr().String(), func() { listener.Close() }
+}
+
+func answerLines(conn net.Conn) {
+	defer conn.Close()
+	for lines := bufio.NewScanner(conn); lines.Scan(); {
+		if lines.Text() == "slow" {
+			time.Sleep(50 * time.Millisecond)
+		}
+		fmt.Fprintln(conn, "you said", lines.Text())
+	}
 }
