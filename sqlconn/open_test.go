@@ -153,6 +153,26 @@ func TestCloseDoesNotWaitForWhatIsInUse(t *testing.T) {
 	require.Zero(t, s.openNow())
 }
 
+func TestWhatIsInUseWhenTheHandleIsClosedGoesOn(t *testing.T) {
+	for name, statements := range map[string]int{"none": 0, "all": 2} {
+		s := newServer()
+		s.shape = connShapes[name]
+		db, pool, err := sqlconn.Open(s, config{}, sqlconn.Options{StatementCache: statements})
+		require.NoError(t, err)
+		rows, err := db.Query("a")
+		require.NoError(t, err)
+		tx, err := db.Begin()
+		require.NoError(t, err)
+		must(t, db.Close())
+		require.Equal(t, "[2 1] <nil> <nil>", read(rows, nil))
+		_, err = tx.Exec("b")
+		require.NoError(t, err)
+		must(t, tx.Commit())
+		require.NoError(t, pool.Shutdown(ctx))
+		require.Zero(t, s.openNow())
+	}
+}
+
 // closer is a connector that has to be closed.
 type closer struct {
 	*server
