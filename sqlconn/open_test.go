@@ -109,23 +109,25 @@ func TestDriverConnIsTheDriversOwn(t *testing.T) {
 }
 
 func TestThePoolPoolsAndNotDatabaseSQL(t *testing.T) {
-	s := newServer()
-	db, pool := open(t, s, config{MaxSize: 3}, sqlconn.Options{})
-	conns := take(t, db, 3)
-	require.Equal(t, 3, pool.Stats().InUse)
-	giveBack(t, conns)
-	require.Equal(t, 3, pool.Stats().Idle)
-	require.Zero(t, db.Stats().OpenConnections, "each is given back")
-	giveBack(t, take(t, db, 3))
-	require.Equal(t, 3, s.opened)
-	require.NoError(t, pool.Resize(1))
-	conns = take(t, db, 1)
-	ended, end := context.WithTimeout(ctx, time.Millisecond)
-	defer end()
-	_, err := db.Conn(ended)
-	require.ErrorIs(t, err, connpool.ErrExhausted)
-	require.ErrorIs(t, err, context.DeadlineExceeded)
-	giveBack(t, conns)
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer()
+		db, pool := open(t, s, config{MaxSize: 3}, sqlconn.Options{})
+		conns := take(t, db, 3)
+		require.Equal(t, 3, pool.Stats().InUse)
+		giveBack(t, conns)
+		require.Equal(t, 3, pool.Stats().Idle)
+		require.Zero(t, db.Stats().OpenConnections, "each is given back")
+		giveBack(t, take(t, db, 3))
+		require.Equal(t, 3, s.opened)
+		require.NoError(t, pool.Resize(1))
+		conns = take(t, db, 1)
+		ended, end := context.WithTimeout(ctx, time.Millisecond)
+		defer end()
+		_, err := db.Conn(ended)
+		require.ErrorIs(t, err, connpool.ErrExhausted)
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		giveBack(t, conns)
+	})
 }
 
 func TestCloseClosesWhatIsIdleAndThenTheConnector(t *testing.T) {
@@ -268,9 +270,12 @@ func TestAResetCutShortFailsWithItsContext(t *testing.T) {
 		}
 		return nil
 	}
-	db, _ := open(t, s, config{Alive: alive}, sqlconn.Options{})
+	db, _ := open(t, s, config{Alive: alive, Logger: slog.New(slog.DiscardHandler)}, sqlconn.Options{})
 	must(t, db.Ping())
 	s.fail("ResetSession", driver.ErrBadConn)
+	for range 1000 {
+		s.fail("Connect", errFake) // lest there be another just in time
+	}
 	require.ErrorIs(t, db.PingContext(ending), context.Canceled)
 }
 
