@@ -20,9 +20,9 @@ type Options struct {
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 
 	// TLS, if not nil, has every connection speak TLS. ServerName is by default the
-	// host of the address, which a Unix socket has not. Without a ClientSessionCache there is one for all
-	// connections of the pool or Dialer, so that only the first needs the full
-	// handshake.
+	// host of the address, which a Unix socket has not. Without a
+	// ClientSessionCache there is one for all connections of the pool or Dialer, so
+	// that only the first needs the full handshake.
 	TLS *tls.Config
 
 	// Handshake readies a connection that has just been opened, such as by reading
