@@ -21,7 +21,7 @@ func TestABeforeCloseThatDoesNotReturnClosesAllTheSame(t *testing.T) {
 		}
 		t.Run(how, func(t *testing.T) {
 			var calls atomic.Int64
-			pool, server := startPool(t, size(2), func(c *config) {
+			pool, server := startPool(t, size(2), keepingSockets(), func(c *config) {
 				c.BeforeClose = func(*pgx.Conn) { calls.Add(1); _ = fail() }
 			})
 			w := watch(t, server)

@@ -2,7 +2,10 @@ package pgxconn_test
 
 import (
 	"context"
+	"encoding/binary"
+	"net"
 	"runtime"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -37,7 +40,7 @@ func TestAConnectHookThatFailsLeavesNoSession(t *testing.T) {
 					}
 					return nil
 				}
-				pool := open(t, server.DSN(), size(2), hasty, func(c *config) {
+				pool := open(t, server.DSN(), size(2), hasty, keepingSockets(), func(c *config) {
 					if hook == "BeforeConnect" {
 						c.BeforeConnect = func(context.Context, *pgx.ConnConfig) error { return maybe() }
 					} else {
@@ -60,6 +63,16 @@ func TestAConnectHookThatFailsLeavesNoSession(t *testing.T) {
 			})
 		}
 	}
+}
+
+// keepingSockets keeps the garbage collector from closing those that have been
+// forgotten.
+func keepingSockets() func(*config) {
+	var kept sync.Map
+	return dialing(func(c net.Conn) net.Conn {
+		kept.Store(c, true)
+		return c
+	})
 }
 
 func TestAnAfterConnectThatHangsIsGivenUp(t *testing.T) {
@@ -88,7 +101,8 @@ func TestAnAfterConnectThatIsCutShortIsOverBeforeTheNextBegins(t *testing.T) {
 	server := start(t, nil)
 	w := watch(t, server)
 	most := 0
-	pool := open(t, server.DSN(), size(1), hasty, func(c *config) {
+	slow := dialing(func(c net.Conn) net.Conn { return slowCancel{c} })
+	pool := open(t, server.DSN(), size(1), hasty, slow, func(c *config) {
 		c.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
 			most = max(most, w.sessions())
 			ctx, cancel := context.WithTimeout(ctx, 5*time.Millisecond)
@@ -97,12 +111,22 @@ func TestAnAfterConnectThatIsCutShortIsOverBeforeTheNextBegins(t *testing.T) {
 			return err
 		}
 	})
-	for range 20 {
+	for range 4 {
 		require.ErrorIs(t, pool.Ping(patient(t)), context.DeadlineExceeded)
 	}
 	require.NoError(t, pool.Connpool().Shutdown(patient(t)))
 	require.Equal(t, 1, most)
 	await(t, func() bool { return w.sessions() == 0 })
+}
+
+// slowCancel is a connection on which cancel requests take their time.
+type slowCancel struct{ net.Conn }
+
+func (c slowCancel) Write(b []byte) (int, error) {
+	if len(b) == 16 && binary.BigEndian.Uint32(b[4:]) == 80877102 { // the code of a CancelRequest
+		time.Sleep(100 * time.Millisecond)
+	}
+	return c.Conn.Write(b)
 }
 
 func TestBeforeConnectMayChangeThePassword(t *testing.T) {
