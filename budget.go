@@ -29,6 +29,7 @@ type Budget struct {
 		sync.Mutex
 		used     int
 		members  map[member]*account
+		users    int      // members that hold a unit, or wait for one
 		waiting  []member // with callers that wait for a unit, in turn
 		hopeful  []member // that would fill a minimum
 		yielding int      // connections being closed for a pool that waits
@@ -51,8 +52,24 @@ type member interface {
 
 // account is what a Budget knows of one member.
 type account struct {
-	held int
-	left bool // the pool is closed; the account goes with its last unit
+	held    int
+	waiting bool // the pool is in Budget.mu.waiting
+	left    bool // the pool is closed; the account goes with its last unit
+}
+
+// uses is 1 if the member holds a unit or waits for one.
+func (a *account) uses() int {
+	if a.held > 0 || a.waiting {
+		return 1
+	}
+	return 0
+}
+
+// bookLocked changes a member's account.
+func (b *Budget) bookLocked(a *account, units int, waiting bool) {
+	b.mu.users -= a.uses()
+	a.held, a.waiting = a.held+units, waiting
+	b.mu.users += a.uses()
 }
 
 // NewBudget returns a budget of the given number of units, at least one.
@@ -84,9 +101,8 @@ func (b *Budget) leave(m member) {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.mu.waiting = without(b.mu.waiting, m)
+	b.dropLocked(m)
 	b.mu.hopeful = without(b.mu.hopeful, m)
-	b.heedLocked()
 	b.mu.members[m].left = true
 	b.givenBackLocked(m, 0)
 }
@@ -94,7 +110,8 @@ func (b *Budget) leave(m member) {
 // givenBackLocked takes units off a member's account.
 func (b *Budget) givenBackLocked(m member, units int) {
 	a := b.mu.members[m]
-	if a.held -= units; a.left && a.held == 0 {
+	b.bookLocked(a, -units, a.waiting)
+	if a.left && a.held == 0 {
 		delete(b.mu.members, m)
 	}
 }
@@ -111,18 +128,18 @@ func (b *Budget) take(m member) bool {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	a := b.mu.members[m]
 	switch {
 	case b.mu.used < b.units && len(b.mu.waiting) == 0:
 		b.mu.used++
-		b.mu.members[m].held++
+		b.bookLocked(a, 1, a.waiting)
 		return true
 	case m.demand() == 0:
 		if !slices.Contains(b.mu.hopeful, m) {
 			b.mu.hopeful = append(b.mu.hopeful, m)
 		}
-	case !slices.Contains(b.mu.waiting, m):
-		b.mu.waiting = append(b.mu.waiting, m)
-		b.heedLocked()
+	case !a.waiting:
+		b.waitLocked(m)
 		b.squeezeSoonLocked()
 	}
 	return false
@@ -155,15 +172,14 @@ func (b *Budget) next() (m member) {
 	switch {
 	case len(b.mu.waiting) > 0:
 		m = b.neediestLocked()
-		b.mu.waiting = without(b.mu.waiting, m)
-		b.heedLocked()
+		b.dropLocked(m)
 	case len(b.mu.hopeful) > 0:
 		m, b.mu.hopeful = b.mu.hopeful[0], b.mu.hopeful[1:]
 	default:
 		b.mu.used--
 		return nil
 	}
-	b.mu.members[m].held++
+	b.bookLocked(b.mu.members[m], 1, false)
 	return m
 }
 
@@ -181,14 +197,27 @@ func (b *Budget) neediestLocked() member {
 
 // shareLocked returns an even share of the units among the pools that use the
 // budget now.
-func (b *Budget) shareLocked() int {
-	users := 0
-	for m, a := range b.mu.members {
-		if a.held > 0 || slices.Contains(b.mu.waiting, m) {
-			users++
-		}
+func (b *Budget) shareLocked() int { return max(1, b.units/max(1, b.mu.users)) }
+
+// waitLocked puts m at the end of those who wait, and dropLocked takes it out.
+func (b *Budget) waitLocked(m member) {
+	b.bookLocked(b.mu.members[m], 0, true)
+	b.mu.waiting = append(b.mu.waiting, m)
+	if len(b.mu.waiting) == 1 {
+		b.heedLocked()
 	}
-	return max(1, b.units/max(1, users))
+}
+
+func (b *Budget) dropLocked(m member) {
+	a := b.mu.members[m]
+	if !a.waiting {
+		return
+	}
+	b.bookLocked(a, 0, false)
+	b.mu.waiting = without(b.mu.waiting, m)
+	if len(b.mu.waiting) == 0 {
+		b.heedLocked()
+	}
 }
 
 // heedLocked tells the pools whether any of them waits, so that each looks here
@@ -249,13 +278,16 @@ func (b *Budget) claim(m member) (rested, owes bool) {
 func (b *Budget) pruneLocked() {
 	before := len(b.mu.waiting)
 	b.mu.waiting = slices.DeleteFunc(b.mu.waiting, func(m member) bool {
-		gone := m.demand() == 0
-		if gone && !slices.Contains(b.mu.hopeful, m) {
+		if m.demand() > 0 {
+			return false
+		}
+		b.bookLocked(b.mu.members[m], 0, false)
+		if !slices.Contains(b.mu.hopeful, m) {
 			b.mu.hopeful = append(b.mu.hopeful, m)
 		}
-		return gone
+		return true
 	})
-	if len(b.mu.waiting) != before {
+	if before > 0 && len(b.mu.waiting) == 0 {
 		b.heedLocked()
 	}
 }

@@ -35,7 +35,7 @@ func TestAClaimThatFailsHidesNobodyWhoWaits(t *testing.T) {
 
 		// waiter asks, and busy is asked first.
 		b.mu.Lock()
-		b.mu.waiting = append(b.mu.waiting, waiter)
+		b.waitLocked(waiter)
 		b.mu.Unlock()
 		go b.press(busy)
 		synctest.Wait()
