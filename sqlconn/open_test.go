@@ -130,6 +130,20 @@ func TestThePoolPoolsAndNotDatabaseSQL(t *testing.T) {
 	})
 }
 
+func TestTheHoldersAreThoseWhoAskedTheHandle(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer()
+		db, pool := open(t, s, config{MaxSize: 1, LeakStacks: connpool.StacksAlways}, sqlconn.Options{})
+		giveBack(t, take(t, db, 1)) // who waits for a dial has another stack
+		conns := take(t, db, 1)
+		require.Contains(t, pool.Holders()[0].Caller, "sqlconn_test.take (open_test.go:")
+		ended, end := context.WithTimeout(ctx, time.Millisecond)
+		defer end()
+		require.ErrorContains(t, db.PingContext(ended), "by sqlconn_test.take (open_test.go:")
+		giveBack(t, conns)
+	})
+}
+
 func TestCloseClosesWhatIsIdleAndThenTheConnector(t *testing.T) {
 	s := &closer{server: newServer()}
 	db, pool, err := sqlconn.Open(s, config{}, sqlconn.Options{})

@@ -100,6 +100,10 @@ var rooms = map[string]bool{
 	"sqlconn":  true,
 }
 
+// between is database/sql, which stands between a borrower and sqlconn: it would be
+// the call site of every lease there.
+const between = "database/sql"
+
 // sideOf judges by package first: the root package and its rooms are the pool.
 // Of those packages, test files are not: the tests, benchmarks and examples in
 // them borrow as a user does, and the file name tells them from the pool's code
@@ -110,7 +114,7 @@ func sideOf(function, file string) side {
 	switch {
 	case pkg == "runtime" || pkg == "":
 		return inRuntime
-	case ours && isRoom(below) && !strings.HasSuffix(file, "_test.go"):
+	case pkg == between || ours && isRoom(below) && !strings.HasSuffix(file, "_test.go"):
 		return inPool
 	}
 	return outside

@@ -25,6 +25,9 @@ func TestSideOfAFrame(t *testing.T) {
 		{module + "/netconn.Dial", "/src/netconn/netconn.go", inPool},
 		{module + "/keyed.(*Pools[...]).Acquire", "/src/keyed/keyed.go", inPool},
 
+		{"database/sql.(*DB).conn", "/go/src/database/sql/sql.go", inPool},
+		{"database/sql/driver.Bool.ConvertValue", "/go/src/database/sql/driver/types.go", outside},
+
 		{module + ".TestAcquire", "/src/cancel_test.go", outside},
 		{module + ".TestAcquire.func1.2", "/src/cancel_test.go", outside},
 		{module + ".BenchmarkAcquire", "/src/bench_test.go", outside},
