@@ -100,22 +100,24 @@ func TestAnAfterConnectThatHangsIsGivenUp(t *testing.T) {
 func TestAnAfterConnectThatIsCutShortIsOverBeforeTheNextBegins(t *testing.T) {
 	server := start(t, nil)
 	w := watch(t, server)
-	most := 0
+	var calls, most atomic.Int64
 	slow := dialing(func(c net.Conn) net.Conn { return slowCancel{c} })
 	pool := open(t, server.DSN(), size(1), hasty, slow, func(c *config) {
 		c.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
-			most = max(most, w.sessions())
+			calls.Add(1)
+			most.Store(max(most.Load(), int64(w.sessions())))
 			ctx, cancel := context.WithTimeout(ctx, 5*time.Millisecond)
 			defer cancel()
 			_, err := conn.Exec(ctx, "select pg_sleep(3600)")
 			return err
 		}
 	})
-	for range 4 {
+	await(t, func() bool {
 		require.ErrorIs(t, pool.Ping(patient(t)), context.DeadlineExceeded)
-	}
+		return calls.Load() == 4
+	})
 	require.NoError(t, pool.Connpool().Shutdown(patient(t)))
-	require.Equal(t, 1, most)
+	require.EqualValues(t, 1, most.Load())
 	await(t, func() bool { return w.sessions() == 0 })
 }
 
