@@ -33,28 +33,33 @@
 //	-------                             ----
 //	an error of Acquire is the          a *connpool.AcquireError that says who holds
 //	context's                           the connections, and matches the context's
+//	puddle.ErrClosedPool                connpool.ErrClosed
 //	waits for as long as ctx lets it    for 30 s if ctx has no deadline
 //	who comes first is served first,    always
 //	mostly
 //	a failed dial fails its caller      nobody until dials have failed for a second;
 //	                                    then everybody at once, while one goes on
 //	a dial for each caller who waits    at most 8 at once, one after a failure
-//	ping after a second idle            the same, and a look at the socket before
-//	                                    every lease
+//	ping after a second idle            the same, and before each lease a look at the
+//	                                    socket that is no older than a millisecond
 //	PingTimeout 0: a ping may take      5 s
 //	for ever
 //	ConnectTimeout 0: 2 min             10 s, AfterConnect included
 //	MaxConnLifetimeJitter 0: none       up to a tenth less
+//	MinConns above MaxConns, or below   an error
+//	0, is as good as what can be had
 //	MaxConnIdleTime 0: closed at the    never closed for that
 //	next health check
 //	HealthCheckPeriod: looks for        the same is done in time by itself; it is how
 //	connections too old or too idle,    often an idle connection is pinged
 //	and for MinConns
 //	Close waits for ever                for a minute, then logs who holds what
+//	a connection may be held for ever   after a minute the log says who holds it
 //	a connection, Tx or Rows used       panics, or has no Conn: it cannot touch the
 //	after its release                   next user's
-//	a panic in a hook or in pgx loses   the connection is destroyed
-//	a connection or ends the process
+//	a panic in a hook or in pgx loses   the connection is destroyed; only that of a
+//	a connection or ends the process    driver.Valuer which CopyFrom meets ends the
+//	                                    process here too
 //	Stat counts attempts to connect     connections opened
 //	NewWithConfig panics on a Config    returns an error
 //	not made by ParseConfig

@@ -180,6 +180,9 @@ func isBad(err error) bool {
 // prepares its own anew, so pgx's statement cache is of no use to short leases.
 // Set DefaultQueryExecMode to pgx.QueryExecModeExec then.
 //
+// What AfterConnect has SET is undone with the rest, and what
+// ConnConfig.RuntimeParams set is not.
+//
 // It takes two round trips, after each lease, on a goroutine of the pool's.
 func DiscardAll(ctx context.Context, conn *pgx.Conn) error {
 	if err := conn.DeallocateAll(ctx); err != nil { // pgx forgets its statements with it
