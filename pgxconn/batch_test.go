@@ -10,7 +10,7 @@ import (
 	"github.com/connpool/connpool/pgxconn"
 )
 
-// sender is what sends batches, and gives its connection back after that.
+// senders are what sends batches, and what then gives the connection back.
 var senders = map[string]func(*testing.T, *pgxconn.Pool) (send func(*pgx.Batch) pgx.BatchResults, giveBack func()){
 	"the pool": func(t *testing.T, p *pgxconn.Pool) (func(*pgx.Batch) pgx.BatchResults, func()) {
 		return func(b *pgx.Batch) pgx.BatchResults { return p.SendBatch(patient(t), b) }, func() {}

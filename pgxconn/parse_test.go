@@ -109,7 +109,7 @@ var parsers = map[string]func(string) error{
 	"ParseConfig": func(text string) error { _, err := pgxconn.ParseConfig(text); return err },
 	"PoolConfig":  func(text string) error { _, err := pgxconn.PoolConfig(text); return err },
 	"New": func(text string) error {
-		p, err := pgxconn.New(nil, text) //nolint:staticcheck // it says that it does not use the context
+		p, err := pgxconn.New(expired(), text) // it does not use the context
 		if p != nil {
 			p.Close()
 		}
