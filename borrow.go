@@ -102,7 +102,9 @@ func (b *borrower[T]) tryNext() (*seat[T], slot.Word, error) {
 		case taken:
 			return s, w, nil
 		case none:
-			p.ask()
+			if b.unproved != takeAsIs { // AcquireIdle wants what there is
+				p.ask()
+			}
 			return nil, 0, ErrNoneIdle
 		case toCheck:
 			b.unproved = leaveThem // one check is enough for one who does not wait for it

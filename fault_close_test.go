@@ -112,6 +112,20 @@ func TestFault47_ResizeBelowWhatIsLentAndGrow(t *testing.T) {
 	})
 }
 
+func TestAcquireIdleOpensNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) { // nobody else acquires
+		p, f := newPool(t, func(c *Config[*fakeConn]) { c.MaxSize = 5 })
+		acquire(t, p).Release()
+		for range 4 {
+			for _, lease := range p.AcquireIdle() {
+				lease.Release()
+			}
+			synctest.Wait()
+		}
+		require.EqualValues(t, 1, f.dials.Load())
+	})
+}
+
 func TestAcquireIdleTakesEverythingIdle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, _ := newPool(t, func(c *Config[*fakeConn]) {
