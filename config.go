@@ -75,9 +75,9 @@ type Config[T any] struct {
 
 	// IsBad reports whether an error of the user's work, given to Do or
 	// ReleaseErr, means that the connection is broken. It is not asked for nil.
-	// Default: ErrBadConn, io.EOF, io.ErrUnexpectedEOF, net.ErrClosed, any
-	// net.Error, and context.Canceled or context.DeadlineExceeded (after them
-	// nobody knows what is still on the wire).
+	// Default: DefaultIsBad, which goes by the error's type: io.EOF, net.Error and
+	// the like, and a context's error, after which the state of the connection is
+	// unknown.
 	IsBad func(err error) bool
 
 	// MaxSize is the most connections open at once, those being opened and closed
@@ -318,7 +318,7 @@ func (c *Config[T]) fillCallbacks() {
 		c.Check = defaultCheck[T]()
 	}
 	if c.IsBad == nil {
-		c.IsBad = isBadByDefault
+		c.IsBad = DefaultIsBad
 	}
 	if c.Check == nil {
 		c.CheckAfterIdle, c.CheckInterval = off, off
@@ -376,10 +376,24 @@ type netError interface {
 	Temporary() bool
 }
 
-func isBadByDefault(err error) bool {
+// DefaultIsBad is the IsBad of a Config that sets none, for an IsBad of one's own
+// to build on. It reports whether err matches ErrBadConn, io.EOF,
+// io.ErrUnexpectedEOF, net.ErrClosed, any net.Error, context.Canceled or
+// context.DeadlineExceeded.
+//
+// It knows the error's type and nothing else, so it cannot tell whose error it
+// is: when the work also talks to a second server, a refused connection to that
+// one costs this connection. Only an *AcquireError, which is about another
+// acquire, is never bad. Where work talks to several systems, set an IsBad that
+// asks the connection, as the adapters do.
+func DefaultIsBad(err error) bool {
+	var acquireErr *AcquireError
+	if errors.As(err, &acquireErr) {
+		return false
+	}
 	var netErr netError
-	return errors.Is(err, ErrBadConn) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
-		errors.As(err, &netErr) || isContextErr(err)
+	return errors.Is(err, ErrBadConn) || errors.Is(err, io.EOF) ||
+		errors.Is(err, io.ErrUnexpectedEOF) || errors.As(err, &netErr) || isContextErr(err)
 }
 
 func isContextErr(err error) bool {

@@ -470,8 +470,10 @@ func TestIsBadByDefault(t *testing.T) {
 		{io.ErrShortWrite, false},
 		{os.ErrNotExist, false},
 		{ErrExhausted, false}, // of another pool: says nothing of this connection
+		{&AcquireError{Err: context.DeadlineExceeded, LastConnect: io.EOF}, false},
+		{fmt.Errorf("cache: %w", &AcquireError{Err: context.Canceled}), false},
 	} {
-		require.Equal(t, tc.bad, isBadByDefault(tc.err), "%v", tc.err)
+		require.Equal(t, tc.bad, DefaultIsBad(tc.err), "%v", tc.err)
 	}
 }
 

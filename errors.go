@@ -19,6 +19,8 @@ var (
 	ErrExhausted = errors.New("connpool: every connection is in use")
 	// ErrQueueFull: MaxWaiting callers wait already.
 	ErrQueueFull = errors.New("connpool: too many callers are waiting")
+	// ErrUnreachable: the server cannot be reached, or refuses every connection.
+	ErrUnreachable = errors.New("connpool: the server cannot be reached")
 	// ErrBadConn is what callbacks and users' work return for a connection that is
 	// broken, and what the default IsBad looks for first.
 	ErrBadConn = errors.New("connpool: bad connection")
