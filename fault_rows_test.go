@@ -7,14 +7,14 @@ import (
 	"os/exec"
 	"path"
 	"regexp"
-	"runtime"
-	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"testing/fstest"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/connpool/connpool/internal/goarch"
 )
 
 // faultRows is how many scenarios the pool has to survive. A test that stands for
@@ -97,20 +97,19 @@ func TestFault51_OtherProcessorsBuildAndPass(t *testing.T) {
 		})
 	}
 	t.Run("386, run", func(t *testing.T) {
-		if runtime.GOOS != "linux" || !slices.Contains([]string{"amd64", "386"}, runtime.GOARCH) {
-			t.Skip("only an x86 Linux is sure to run it")
+		if err := goarch.Runs("386"); err != nil {
+			t.Skip(err)
 		}
-		goFor(t, "386", "test", "-short", "-timeout=5m", "./internal/slot", "./internal/idle", "./internal/waitq", "./internal/pace")
+		goFor(t, "386", "test", "-short", "-timeout=5m",
+			"./internal/slot", "./internal/idle", "./internal/waitq", "./internal/pace")
 		goFor(t, "386", "test", "-short", "-timeout=5m", "-run=^Test(Seam|Fault0|Stats|Acquires)", ".")
 	})
 }
 
-// goFor runs the go command for another processor. Without cgo no C compiler for
-// it is needed, and so without the race detector.
 func goFor(t *testing.T, arch string, args ...string) {
 	t.Helper()
 	cmd := exec.Command("go", args...)
-	cmd.Env = append(os.Environ(), "GOOS=linux", "GOARCH="+arch, "CGO_ENABLED=0", "GOFLAGS=")
+	cmd.Env = goarch.Environ(arch)
 	out, err := cmd.CombinedOutput()
 	require.NoError(t, err, "go %s: %s", strings.Join(args, " "), out)
 }
