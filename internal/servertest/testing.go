@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"time"
 )
 
 // TB is the part of testing.TB that a server for a test needs. Programs that
@@ -35,6 +36,27 @@ func NewPgBouncer(tb TB, dsn string, options PgBouncerOptions) *PgBouncer {
 	}
 	adopt(tb, "PgBouncer", b.Server, nil)
 	return b
+}
+
+// NewMariaDB starts a MariaDB for a test, with the given settings. It ends and is
+// missed as NewRedis's server is.
+func NewMariaDB(tb TB, settings map[string]string) *MariaDB {
+	tb.Helper()
+	m, err := StartMariaDB(context.Background(), settings)
+	if err != nil {
+		adopt(tb, "MariaDB", nil, err)
+		return nil
+	}
+	adopt(tb, "MariaDB", m.Server, nil)
+	return m
+}
+
+// NewHAProxy starts an HAProxy for a test, in front of an address. It ends and is
+// missed as NewRedis's server is.
+func NewHAProxy(tb TB, backend string, idle time.Duration) *Server {
+	tb.Helper()
+	s, err := StartHAProxy(context.Background(), backend, idle)
+	return adopt(tb, "HAProxy", s, err)
 }
 
 // adopt has a test own a server that was started for it, or not.
