@@ -123,11 +123,11 @@ func TestASizerThatMisbehavesLeavesTheLimitAndIsAskedAgain(t *testing.T) {
 	})
 }
 
-// SizeInterval: 5, where 5 * time.Second was meant. If it were sampled as often as
-// it asks for, time would stand still in this bubble.
+// The shortest SizeInterval. If it were sampled twenty times within it, the pool
+// would do little else.
 func TestASizeIntervalThatIsFarTooShortDoesNotSpin(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		newPool(t, func(c *Config[*fakeConn]) { c.Sizer, c.SizeInterval = UtilizationSizer{}, 5 })
+		newPool(t, func(c *Config[*fakeConn]) { c.Sizer, c.SizeInterval = UtilizationSizer{}, time.Millisecond })
 		time.Sleep(time.Second)
 	})
 }

@@ -43,7 +43,16 @@ const (
 // lend. first is a slot whose number has been popped already, or nil.
 func (p *Pool[T]) acquire(ctx context.Context, first *seat[T]) (Lease[T], error) {
 	b := borrower[T]{pool: p, ctx: mustContext(ctx), unproved: checkFirst}
-	if first == nil && ctx.Err() != nil {
+	b.traceAcquiring()
+	lease, err := b.acquire(first)
+	if err != nil {
+		b.traceFailed(err)
+	}
+	return lease, err
+}
+
+func (b *borrower[T]) acquire(first *seat[T]) (Lease[T], error) {
+	if first == nil && b.ctx.Err() != nil {
 		return Lease[T]{}, b.failWait(b.ended())
 	}
 	b.capture()
@@ -59,16 +68,42 @@ func (p *Pool[T]) acquire(ctx context.Context, first *seat[T]) (Lease[T], error)
 		if err == errUnsureNow {
 			continue // nothing was wrong with it
 		}
-		if bad++; bad > p.limit() {
+		if bad++; bad > b.pool.limit() {
 			return Lease[T]{}, b.fail(StageCheck, err)
 		}
+	}
+}
+
+// tryAcquire is acquire for one who does not wait.
+func (b *borrower[T]) tryAcquire() (Lease[T], error) {
+	b.capture()
+	for {
+		s, w, err := b.tryNext()
+		if err != nil {
+			return Lease[T]{}, err
+		}
+		if lease, verdict, err := b.lend(s, w); verdict != another {
+			return lease, err
+		}
+	}
+}
+
+func (b *borrower[T]) traceAcquiring() {
+	if t := b.pool.cfg.Trace; t != nil && t.Acquiring != nil {
+		t.Acquiring(b.ctx, AcquiringInfo{Pool: b.pool.cfg.Name})
+	}
+}
+
+func (b *borrower[T]) traceFailed(err error) {
+	if t := b.pool.cfg.Trace; t != nil && t.AcquireFailed != nil {
+		t.AcquireFailed(b.ctx, AcquireFailedInfo{Pool: b.pool.cfg.Name, Err: err})
 	}
 }
 
 // capture captures the borrower's stack if stacks are wanted.
 func (b *borrower[T]) capture() {
 	p := b.pool
-	if (p.gate.Load()&gateStacks != 0 || p.cfg.LeakStacks == StacksSampled) && p.mayCapture(p.now()) {
+	if p.gate.Load()&(gateStacks|gateSampled) != 0 && p.mayCapture(p.now()) {
 		b.stack = callers.Capture(1)
 	}
 }
@@ -278,19 +313,21 @@ func (b *borrower[T]) unprepared(err error) (Lease[T], verdict, error) {
 func (b *borrower[T]) report(lease Lease[T]) {
 	returned := false
 	defer lease.unlessReturned(&returned, ClosedDiscarded)
-	p := b.pool
+	p, s, t := b.pool, lease.seat, b.pool.cfg.Trace
+	if t != nil && t.Released != nil {
+		s.ctx = b.ctx
+	}
 	if b.joined {
 		p.count.waitTime.record(b.waited)
 		b.traceWaited(nil)
 	}
-	if t := p.cfg.Trace; t != nil && t.Acquired != nil {
-		t.Acquired(b.ctx, AcquiredInfo{Pool: p.cfg.Name, Waited: b.waited, Reused: lease.seat.reused(lease.word)})
+	if t != nil && t.Acquired != nil {
+		t.Acquired(b.ctx, AcquiredInfo{
+			Pool: p.cfg.Name, Conn: s.number(), Waited: b.waited, Reused: s.uses(lease.word) > 0,
+		})
 	}
 	returned = true
 }
-
-// reused reports whether the lease is not its connection's first.
-func (s *seat[T]) reused(lease slot.Word) bool { return lease.Turn() != s.bornTurn.Load()+1 }
 
 // failWait returns the error of a wait that ended without a grant.
 func (b *borrower[T]) failWait(err error) error {

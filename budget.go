@@ -413,7 +413,7 @@ func (p *Pool[T]) yield(rested bool) (gave, soon bool) {
 		w := s.word.Load()
 		switch {
 		case claimed != nil || w.State() != slot.Idle:
-		case w.Turn() == s.bornTurn.Load() && p.demand() > 0: // just dialled, for one who waits
+		case s.uses(w) == 0 && p.demand() > 0: // just dialled, for one who waits
 		case rested && !s.restedLocked(w, now):
 			soon = true
 		case s.claimIdle(w, slot.Closing):

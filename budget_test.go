@@ -112,7 +112,7 @@ func TestPoolsUnderOneBudgetNeverExceedIt(t *testing.T) {
 		t.Run(fmt.Sprint(n, " pools"), func(t *testing.T) {
 			s := shareBudget(t, 4, n, func(i int, c *Config[*fakeConn]) {
 				c.MinSize, c.MaxIdle = i, 3
-				c.BackoffMin, c.BackoffMax = time.Microsecond, 100*time.Microsecond
+				c.BackoffMin, c.BackoffMax = time.Millisecond, time.Millisecond
 				connect, flaky := c.Connect, new(atomic.Int64)
 				c.Connect = func(ctx context.Context) (*fakeConn, error) {
 					if flaky.Add(1)%7 == 0 {

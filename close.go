@@ -18,13 +18,12 @@ func (p *Pool[T]) shut(s *seat[T], reason CloseReason, cause error) {
 	}
 	p.beginClosing(w)
 	conn := *s.conn.Load()
-	age := p.now() - time.Duration(s.born.Load())
-	p.noteClosed(reason, age, cause)
+	p.noteClosed(s, reason, cause)
 	if p.cfg.Close == nil {
 		p.vacate(s)
 		return
 	}
-	p.call(context.Background(), call{
+	p.call(context.WithValue(context.Background(), closeReasonKey{}, reason), call{
 		name:    "Close",
 		timeout: p.cfg.CloseTimeout,
 		strays:  true,
@@ -33,11 +32,27 @@ func (p *Pool[T]) shut(s *seat[T], reason CloseReason, cause error) {
 	})
 }
 
-func (p *Pool[T]) noteClosed(reason CloseReason, age time.Duration, cause error) {
+// noteClosed tells that the connection of a slot that the caller owns is closed.
+func (p *Pool[T]) noteClosed(s *seat[T], reason CloseReason, cause error) {
 	p.count.closes[reason].Add(1)
 	if t := p.cfg.Trace; t != nil && t.Closed != nil {
-		p.event(func() { t.Closed(ClosedInfo{Pool: p.cfg.Name, Reason: reason, Age: age, Err: cause}) })
+		info := ClosedInfo{
+			Pool: p.cfg.Name, Conn: s.number(), Reason: reason,
+			Age: p.now() - time.Duration(s.born.Load()), Err: cause,
+		}
+		p.event(func() { t.Closed(info) })
 	}
+}
+
+// closeReasonKey is the key of the reason in the context of a Close.
+type closeReasonKey struct{}
+
+// CloseReasonFrom returns why Config.Close is called with a context, or one made
+// from it. It reports false for any other context, and where the connection comes
+// late from a callback that was abandoned: the pool has forgotten it by then.
+func CloseReasonFrom(ctx context.Context) (reason CloseReason, ok bool) {
+	reason, ok = ctx.Value(closeReasonKey{}).(CloseReason)
+	return reason, ok
 }
 
 // beginClosing counts a slot that has moved to closing.
@@ -76,7 +91,7 @@ func (p *Pool[T]) abandon(s *seat[T], reason CloseReason) {
 		w = s.word.Load()
 	}
 	p.beginClosing(w)
-	p.noteClosed(reason, p.now()-time.Duration(s.born.Load()), errAbandoned)
+	p.noteClosed(s, reason, errAbandoned)
 	p.vacate(s)
 }
 

@@ -18,8 +18,9 @@ import (
 // Config describes a pool of connections of type T. Only Connect is required.
 //
 // Durations: zero means the default, negative means off (no limit), except that
-// BackoffMin, BackoffMax and SizeInterval cannot be off. Counts: zero means the
-// default, negative is an error except for MaxIdle.
+// BackoffMin, BackoffMax and SizeInterval cannot be off; positive ones below a
+// millisecond are refused, as numbers whose unit was forgotten. Counts: zero means
+// the default, negative is an error except for MaxIdle.
 //
 // The callbacks may call the pool, and may panic or call runtime.Goexit: that
 // costs the one connection they were about, never its slot. Connect, Check,
@@ -99,6 +100,10 @@ type Config[T any] struct {
 	// failure.
 	MaxConnecting int
 
+	// Paused makes a pool that is paused from the start, as by Pause: it dials and
+	// lends nothing before Resume.
+	Paused bool
+
 	// MaxWaiting is the most callers that may wait; one more gets ErrQueueFull.
 	// Default 0: no limit.
 	MaxWaiting int
@@ -143,6 +148,12 @@ type Config[T any] struct {
 	// replaced together. Default a tenth of MaxLifetime; negative: none.
 	LifetimeJitter time.Duration
 
+	// MaxUses closes a connection when it has been borrowed this many times: for
+	// servers or drivers whose sessions grow with use. What an acquire takes and
+	// gives back unseen, as when its context ends at that moment, counts too.
+	// Default 0: no limit. If set, each release costs some 30 ns more.
+	MaxUses int
+
 	// BackoffMin and BackoffMax bound the pause after a failed dial: exponential
 	// with full jitter. Defaults 50 ms and 1 s.
 	BackoffMin, BackoffMax time.Duration
@@ -151,7 +162,8 @@ type Config[T any] struct {
 	// callers are failed for it. Until then a failed dial fails nobody, so a
 	// server's restart costs no error. After it, while no connection is open,
 	// waiters and arrivals get the last connect error at once and one prober goes
-	// on dialling. Default 1 s; negative: never, callers wait out their deadlines.
+	// on dialling. Default 1 s; negative: never, callers wait out their deadlines; a
+	// millisecond: from the first failed dial.
 	DownAfter time.Duration
 
 	// LeakThreshold is how long a lease may be held before it is reported, once,
@@ -298,6 +310,9 @@ func (c *Config[T]) fillDurations() {
 		case *d.field < 0 || *d.field > longest:
 			*d.field = off
 		}
+	}
+	if c.DownAfter == minDuration {
+		c.DownAfter = 1 // the first failure is an outage
 	}
 	switch {
 	case c.MaxLifetime == off || c.LifetimeJitter < 0:

@@ -9,6 +9,7 @@ import (
 	"math"
 	"net"
 	"os"
+	"reflect"
 	"strconv"
 	"strings"
 	"syscall"
@@ -89,6 +90,20 @@ func TestConfigDefaultsThatDependOnOtherFields(t *testing.T) {
 	require.Equal(t, off, c.CheckInterval)
 }
 
+// TestFault80_AMillisecondOfDownAfterFailsCallersAtOnce: the dial fails at once, and
+// the next would succeed.
+func TestFault80_AMillisecondOfDownAfterFailsCallersAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, f := newPool(t, func(c *Config[*fakeConn]) { c.DownAfter = time.Millisecond })
+		f.failWith(errRefused)
+		a := begin(t.Context(), p)
+		time.Sleep(1)
+		synctest.Wait()
+		require.True(t, a.isDone())
+		require.ErrorIs(t, a.err, errRefused)
+	})
+}
+
 func TestNegativeDurationsMeanOff(t *testing.T) {
 	c := sound()
 	fields := func(c *Config[*fakeConn]) map[string]*time.Duration {
@@ -139,6 +154,10 @@ var configFaults = []struct {
 	{"BackoffMin 2s exceeds BackoffMax 1s: lower it or raise BackoffMax", func(c *Config[*fakeConn]) { c.BackoffMin, c.BackoffMax = 2*time.Second, time.Second }},
 	{"LifetimeJitter 30m0s is not shorter than MaxLifetime 30m0s: ", func(c *Config[*fakeConn]) { c.LifetimeJitter = 30 * time.Minute }},
 	{"LifetimeJitter 5s is not shorter than MaxLifetime 4s: ", func(c *Config[*fakeConn]) { c.MaxLifetime, c.LifetimeJitter = 4*time.Second, 5*time.Second }},
+	{"IdleTimeout is 5ns: a number without a unit counts nanoseconds; write 5 * time.Second if it was seconds, and at least 1ms",
+		func(c *Config[*fakeConn]) { c.IdleTimeout = 5 }},
+	{"BackoffMax is 999.999µs: a number without a unit", func(c *Config[*fakeConn]) { c.BackoffMax = time.Millisecond - 1 }},
+	{"MaxUses is -1: use 0", func(c *Config[*fakeConn]) { c.MaxUses = -1 }},
 	{"LeakStacks is 4: use StacksOnPressure, StacksAlways, StacksNever or StacksSampled", func(c *Config[*fakeConn]) { c.LeakStacks = 4 }},
 	{"LeakStacks is -1: use ", func(c *Config[*fakeConn]) { c.LeakStacks = -1 }},
 	{"Budget was not made by NewBudget: ", func(c *Config[*fakeConn]) { c.Budget = new(Budget) }},
@@ -174,7 +193,7 @@ func TestConfigTakesWhatIsJustWithinBounds(t *testing.T) {
 		"MaxIdle above MaxSize":          func(c *Config[*fakeConn]) { c.MaxIdle, c.MaxSize = 7, 5 },
 		"the largest MaxSize":            func(c *Config[*fakeConn]) { c.MaxSize = LargestMaxSize },
 		"one backoff":                    func(c *Config[*fakeConn]) { c.BackoffMin, c.BackoffMax = time.Second, time.Second },
-		"jitter of nearly a lifetime":    func(c *Config[*fakeConn]) { c.MaxLifetime, c.LifetimeJitter = 2, 1 },
+		"jitter of nearly a lifetime":    func(c *Config[*fakeConn]) { c.MaxLifetime, c.LifetimeJitter = 2*time.Millisecond, 2*time.Millisecond-1 },
 		"jitter of an endless lifetime":  func(c *Config[*fakeConn]) { c.MaxLifetime, c.LifetimeJitter = -1, time.Hour },
 		"every time endless": func(c *Config[*fakeConn]) {
 			const endless = time.Duration(math.MaxInt64)
@@ -360,7 +379,7 @@ func TestMaxIdleClosesTheBurstOnReturn(t *testing.T) {
 				s := p.Stats()
 				require.Equal(t, tc.says, s.MaxIdle)
 				require.Equal(t, tc.kept, s.Idle)
-				require.EqualValues(t, 4-tc.kept, s.Closes[ClosedResized])
+				require.EqualValues(t, 4-tc.kept, s.Closes[ClosedSurplus])
 				require.EqualValues(t, tc.kept, f.slots.now())
 			})
 		})
@@ -487,4 +506,87 @@ func TestNewBudgetOfNothingPanics(t *testing.T) {
 	for _, units := range []int{0, -1} {
 		require.PanicsWithValue(t, fmt.Sprintf("connpool: NewBudget(%d): a budget needs at least one unit", units), func() { NewBudget(units) })
 	}
+}
+
+func TestFault80_NewRefusesDurationsWhoseUnitWasForgotten(t *testing.T) {
+	fields := reflect.ValueOf(Config[*fakeConn]{})
+	for i := range fields.NumField() {
+		field := fields.Type().Field(i)
+		if field.Type != reflect.TypeFor[time.Duration]() {
+			continue
+		}
+		t.Run(field.Name, func(t *testing.T) {
+			for _, d := range []time.Duration{1, 5, 3600, 30_000, 86_400, time.Millisecond - 1} {
+				c := sound()
+				reflect.ValueOf(&c).Elem().Field(i).SetInt(int64(d))
+				_, err := New(c)
+				require.ErrorContains(t, err, fmt.Sprintf("%s is %v: a number without a unit", field.Name, d))
+				require.ErrorContains(t, err, fmt.Sprintf("%d * time.Second", d))
+			}
+			c := sound()
+			reflect.ValueOf(&c).Elem().Field(i).SetInt(int64(time.Millisecond))
+			require.NoError(t, c.validate())
+		})
+	}
+}
+
+// TestFault107_APoolBornPausedDoesNothingBeforeResume: the pool is given an hour.
+func TestFault107_APoolBornPausedDoesNothingBeforeResume(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, f := newPool(t, func(c *Config[*fakeConn]) { c.Paused, c.MinSize = true, 2 })
+		a := begin(t.Context(), p)
+		_, err := p.TryAcquire(t.Context())
+		require.ErrorIs(t, err, ErrNoneIdle)
+		time.Sleep(20 * time.Second)
+		synctest.Wait()
+		require.Zero(t, f.dials.Load())
+		require.True(t, p.Stats().Paused)
+		p.Resume()
+		a.get(t).Release()
+		synctest.Wait()
+		require.EqualValues(t, 2, f.opens.Load(), "MinSize")
+	})
+}
+
+// TestFault116_AConnectionIsClosedAfterMaxUses: one borrower at a time.
+func TestFault116_AConnectionIsClosedAfterMaxUses(t *testing.T) {
+	for _, edit := range []func(*Config[*fakeConn]){
+		func(c *Config[*fakeConn]) {},
+		func(c *Config[*fakeConn]) { c.Reset = func(context.Context, *fakeConn) error { return nil } },
+		func(c *Config[*fakeConn]) { c.MaxIdle = 1 },
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			p, f := newPool(t, func(c *Config[*fakeConn]) { c.MaxUses = 3; edit(c) })
+			uses := map[int64]int{}
+			for range 30 {
+				lease := acquire(t, p)
+				uses[lease.Conn().id]++
+				lease.Release()
+				synctest.Wait()
+			}
+			require.Len(t, uses, 10)
+			for _, n := range uses {
+				require.Equal(t, 3, n)
+			}
+			require.EqualValues(t, 10, f.closes.Load())
+			require.EqualValues(t, 10, p.Stats().Closes[ClosedUses])
+		})
+	}
+}
+
+// TestFault116_UsesAreCountedOverATurnThatWraps: the counter is half a turn.
+func TestFault116_UsesAreCountedOverATurnThatWraps(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, f := newPool(t, func(c *Config[*fakeConn]) { c.MaxUses = 100 })
+		acquire(t, p).Release()
+		turnTo(p, 1<<32-4)
+		for range 99 {
+			acquire(t, p).Release()
+		}
+		synctest.Wait()
+		require.Zero(t, f.closes.Load())
+		acquire(t, p).Release()
+		synctest.Wait()
+		require.EqualValues(t, 1, f.closes.Load())
+	})
 }

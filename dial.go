@@ -132,6 +132,7 @@ func (p *Pool[T]) dialLocked(now time.Duration) {
 	p.mu.open++
 	p.mu.opened++
 	p.mu.connecting++
+	s.id.Store(uint32(p.mu.opened))
 	p.dial(p.dialContext(), s, now)
 }
 
@@ -172,6 +173,7 @@ func (c poolContext) Value(key any) any {
 // dial runs Connect for a slot that is opening.
 func (p *Pool[T]) dial(ctx context.Context, s *seat[T], started time.Duration) {
 	var conn T
+	number := s.number()
 	p.call(ctx, call{
 		name:    "Connect",
 		timeout: p.cfg.ConnectTimeout,
@@ -181,7 +183,7 @@ func (p *Pool[T]) dial(ctx context.Context, s *seat[T], started time.Duration) {
 				return ErrClosed // before the goroutine came to run
 			}
 			if t := p.cfg.Trace; t != nil && t.Connecting != nil {
-				p.guarded(func() { t.Connecting(dialCtx, ConnectingInfo{Pool: p.cfg.Name}) })
+				p.guarded(func() { t.Connecting(dialCtx, ConnectingInfo{Pool: p.cfg.Name, Conn: number}) })
 			}
 			if conn, err = p.cfg.Connect(dialCtx); err == nil && isNil(conn) {
 				err = errNilConn
@@ -198,7 +200,9 @@ func (p *Pool[T]) dial(ctx context.Context, s *seat[T], started time.Duration) {
 			}()
 			if t := p.cfg.Trace; t != nil && t.Connected != nil {
 				p.guarded(func() {
-					t.Connected(ctx, ConnectedInfo{Pool: p.cfg.Name, Took: p.now() - started, Err: err})
+					t.Connected(ctx, ConnectedInfo{
+						Pool: p.cfg.Name, Conn: number, Took: p.now() - started, Err: err,
+					})
 				})
 			}
 		},
@@ -225,7 +229,7 @@ func isNil(conn any) bool {
 func (p *Pool[T]) dialled(s *seat[T], conn T, started time.Duration) {
 	now := p.now()
 	s.conn.Store(&conn)
-	s.bornTurn.Store(s.word.Load().Turn())
+	s.bornTurn.Store(uint32(s.word.Load().Turn()))
 	s.born.Store(int64(now))
 	s.checked.Store(int64(now))
 	s.expires.Store(int64(p.drawExpiry(now)))

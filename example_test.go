@@ -529,7 +529,7 @@ func ExampleTrace() {
 		Trace: &connpool.Trace{
 			Connected: func(_ context.Context, i connpool.ConnectedInfo) { fmt.Println("connected:", i.Err) },
 			Acquired:  func(_ context.Context, i connpool.AcquiredInfo) { fmt.Println("acquired, reused:", i.Reused) },
-			Released:  func(i connpool.ReleasedInfo) { fmt.Println("released:", i.Err) },
+			Released:  func(_ context.Context, i connpool.ReleasedInfo) { fmt.Println("released:", i.Err) },
 			Closed:    func(i connpool.ClosedInfo) { fmt.Println("closed, reason:", i.Reason) },
 		},
 	})

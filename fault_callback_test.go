@@ -274,7 +274,7 @@ func TestFault42_CallbacksMayReenterThePool(t *testing.T) {
 			c.OnLeak = func(Leak) { enter(); p.Retire() }
 			c.Trace = &Trace{
 				Acquired: func(context.Context, AcquiredInfo) { enter() },
-				Released: func(ReleasedInfo) { enter() },
+				Released: func(context.Context, ReleasedInfo) { enter() },
 				Closed:   func(ClosedInfo) { enter() },
 			}
 		})

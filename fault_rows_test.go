@@ -21,6 +21,9 @@ import (
 // one carries its number in its name, as TestFault04_... does.
 const faultRows = 52
 
+// lastRow is the last of those that are being added.
+const lastRow = 116
+
 // Tests of nested modules count: some faults need a server, or a tool that the
 // module is not to depend on. Whether they pass is for their own runs to say.
 func TestEveryFaultHasATest(t *testing.T) {
@@ -29,7 +32,7 @@ func TestEveryFaultHasATest(t *testing.T) {
 	require.NotEmpty(t, tests[1], "the walk has been there")
 	require.Empty(t, missing(tests))
 	for row := range tests {
-		require.True(t, row >= 1 && row <= faultRows, "row %d does not exist: %v", row, tests[row])
+		require.True(t, row >= 1 && row <= lastRow, "row %d does not exist: %v", row, tests[row])
 	}
 }
 
@@ -50,7 +53,7 @@ func TestAFaultWithoutATestIsReported(t *testing.T) {
 	require.Equal(t, 4, gaps[0])
 }
 
-var faultTest = regexp.MustCompile(`(?m)^func (TestFault(\d\d)_\w+)\(`)
+var faultTest = regexp.MustCompile(`(?m)^func (TestFault(\d\d\d?)_\w+)\(`)
 
 // faultTests returns the tests below tree that stand for a row, by row.
 func faultTests(tree fs.FS) (map[int][]string, error) {

@@ -147,6 +147,20 @@ func faultsByTheBook[T any](c Config[T]) (fields []string) {
 		{"SizeInterval", c.SizeInterval < 0},
 		{"BackoffMin", c.BackoffMax > 0 && c.BackoffMin > c.BackoffMax},
 		{"LifetimeJitter", lifetime > 0 && c.LifetimeJitter >= lifetime},
+		{"AcquireTimeout", tooShort(c.AcquireTimeout)},
+		{"ConnectTimeout", tooShort(c.ConnectTimeout)},
+		{"CheckTimeout", tooShort(c.CheckTimeout)},
+		{"CloseTimeout", tooShort(c.CloseTimeout)},
+		{"CheckAfterIdle", tooShort(c.CheckAfterIdle)},
+		{"CheckInterval", tooShort(c.CheckInterval)},
+		{"IdleTimeout", tooShort(c.IdleTimeout)},
+		{"MaxLifetime", tooShort(c.MaxLifetime)},
+		{"LifetimeJitter", tooShort(c.LifetimeJitter)},
+		{"BackoffMin", tooShort(c.BackoffMin)},
+		{"BackoffMax", tooShort(c.BackoffMax)},
+		{"DownAfter", tooShort(c.DownAfter)},
+		{"LeakThreshold", tooShort(c.LeakThreshold)},
+		{"SizeInterval", tooShort(c.SizeInterval)},
 		{"LeakStacks", c.LeakStacks < StacksOnPressure || c.LeakStacks > StacksSampled},
 		{"Budget", c.Budget != nil && c.Budget.units == 0},
 	} {
@@ -186,3 +200,5 @@ func requireServes(t *testing.T, p *Pool[*fakeConn]) {
 	synctest.Wait()
 	require.Zero(t, p.Stats().InUse)
 }
+
+func tooShort(d time.Duration) bool { return d > 0 && d < time.Millisecond }

@@ -71,6 +71,8 @@ func (p *Pool[T]) takeBack(s *seat[T]) {
 	switch {
 	case s.word.Load().Has(slot.Doomed &^ slot.Surplus):
 		p.publish(s, 0) // which closes it: no need to clean it first
+	case p.cfg.MaxUses > 0 && int(s.uses(s.word.Load())) >= p.cfg.MaxUses:
+		p.shut(s, ClosedUses, nil)
 	case p.cfg.Clean != nil && !p.clean(s):
 	case p.cfg.Reset != nil:
 		p.reset(s)

@@ -128,21 +128,25 @@ func (s *seat[T]) leak(w slot.Word, held time.Duration) *Leak {
 	stack := s.borrower(w)
 	return &Leak{
 		Pool:   s.pool.cfg.Name,
-		ID:     s.leakID.Load(),
+		ID:     uint64(s.leakID.Load()),
 		Holder: Holder{Caller: stack.Caller(), Stack: stack.Text(), Count: 1, Held: held},
 	}
 }
 
 // erase forgets what was written down beside the word of a lease that has ended,
-// tells of a leak that was none, and returns how long the lease was held, where
-// that is known. The caller owns the slot.
-func (s *seat[T]) erase(was slot.Word) (held time.Duration) {
-	held = s.held(was)
+// tells of a leak that was none, and returns what a trace is told. The caller
+// owns the slot.
+func (s *seat[T]) erase(was slot.Word) pastLease {
+	past := s.past(was)
 	if was.Has(slot.Leaked) {
-		s.pool.noteReturned(s.leak(was, held))
+		s.pool.noteReturned(s.leak(was, past.held))
 	}
 	s.forget(was)
-	return held
+	return past
+}
+
+func (s *seat[T]) past(was slot.Word) pastLease {
+	return pastLease{ctx: s.ctx, conn: s.number(), held: s.held(was)}
 }
 
 // held returns how long a lease that has ended was held, or 0 where nobody has
@@ -162,15 +166,23 @@ func (s *seat[T]) held(was slot.Word) time.Duration {
 }
 
 func (s *seat[T]) forget(was slot.Word) {
+	s.ctx = nil
 	if was.Has(slot.Recorded) {
 		s.stack.Store(nil)
 		s.entry.Swap(nil).Remove()
 	}
 }
 
-func (p *Pool[T]) traceReleased(held time.Duration, err error) {
-	if t := p.cfg.Trace; t != nil && t.Released != nil {
-		t.Released(ReleasedInfo{Pool: p.cfg.Name, Held: held, Err: err})
+// pastLease is what is told of a lease that has ended, kept while its slot moves on.
+type pastLease struct {
+	ctx  context.Context
+	conn uint64
+	held time.Duration
+}
+
+func (p *Pool[T]) traceReleased(l pastLease, err error) {
+	if t := p.cfg.Trace; t != nil && t.Released != nil && l.ctx != nil {
+		t.Released(l.ctx, ReleasedInfo{Pool: p.cfg.Name, Conn: l.conn, Held: l.held, Err: err})
 	}
 }
 
@@ -242,13 +254,14 @@ func (l Lease[T]) reclaim() {
 		return
 	}
 	p, s := l.seat.pool, l.seat
-	leak := s.leak(was, s.held(was))
+	past := s.past(was)
+	leak := s.leak(was, past.held)
 	leak.Lost = true
 	if !was.Has(slot.Leaked) {
-		leak.ID = p.leakID.Add(1)
+		leak.ID = uint64(p.leakID.Add(1))
 	}
 	s.forget(was)
 	p.noteLeak(*leak)
-	p.event(func() { p.traceReleased(leak.Held, nil) })
+	p.event(func() { p.traceReleased(past, nil) })
 	p.shut(s, ClosedLost, nil)
 }

@@ -2,7 +2,6 @@ package connpool
 
 import (
 	"fmt"
-	"time"
 
 	"github.com/connpool/connpool/internal/slot"
 )
@@ -148,21 +147,21 @@ func (l Lease[T]) release(err error) {
 		return
 	}
 	p := l.seat.pool
-	held, gate := l.seat.erase(was), p.gate.Load()
-	defer p.traceReleased(held, err)
+	past, gate := l.seat.erase(was), p.gate.Load()
+	defer p.traceReleased(past, err)
 	p.takeBack(l.seat)
 	if was.Has(slot.Recorded) {
-		giveWay(gate, held)
+		giveWay(gate, past.held)
 	}
 }
 
 func (l Lease[T]) discard(cause error, bad bool) {
 	p := l.seat.pool
-	held, ok := l.destroy(ClosedDiscarded, cause)
+	past, ok := l.destroy(ClosedDiscarded, cause)
 	if !ok {
 		return
 	}
-	defer p.traceReleased(held, cause)
+	defer p.traceReleased(past, cause)
 	if bad && !isContextErr(cause) {
 		p.suspect(p.now())
 	}
@@ -170,14 +169,14 @@ func (l Lease[T]) discard(cause error, bad bool) {
 
 // destroy ends the lease and closes its connection, and reports whether it was
 // this call that ended it.
-func (l Lease[T]) destroy(reason CloseReason, cause error) (held time.Duration, ok bool) {
+func (l Lease[T]) destroy(reason CloseReason, cause error) (past pastLease, ok bool) {
 	was, ok := l.end(slot.Closing)
 	if !ok {
-		return 0, false
+		return pastLease{}, false
 	}
-	held = l.seat.erase(was)
+	past = l.seat.erase(was)
 	l.seat.pool.shut(l.seat, reason, cause)
-	return held, true
+	return past, true
 }
 
 // isBad asks IsBad.
@@ -198,7 +197,7 @@ func (l Lease[T]) unlessReturned(returned *bool, reason CloseReason) {
 	}
 	p := l.seat.pool
 	p.count.panics.Add(1)
-	if held, ok := l.destroy(reason, errUnfinished); ok && reason == ClosedDiscarded {
-		p.traceReleased(held, errUnfinished) // its borrower had got it
+	if past, ok := l.destroy(reason, errUnfinished); ok && reason == ClosedDiscarded {
+		p.traceReleased(past, errUnfinished) // its borrower had got it
 	}
 }

@@ -55,19 +55,22 @@ type CloseReason int
 const (
 	ClosedIdle      CloseReason = iota // idle for IdleTimeout
 	ClosedLifetime                     // MaxLifetime
+	ClosedUses                         // MaxUses
 	ClosedCheck                        // Alive or Check failed
 	ClosedClean                        // Clean or Reset failed
 	ClosedPrepare                      // Prepare failed
 	ClosedDiscarded                    // Discard, or ReleaseErr with a bad error
 	ClosedRetired                      // Retire
-	ClosedResized                      // a shrink, MaxIdle or the Budget
+	ClosedResized                      // a shrink, or the Budget
+	ClosedSurplus                      // more than MaxIdle would have been idle
 	ClosedLost                         // its lease became garbage
 	ClosedPool                         // Close
 	closeReasons
 )
 
 var closeReasonNames = [closeReasons]string{
-	"idle", "lifetime", "check", "clean", "prepare", "discarded", "retired", "resized", "lost", "pool",
+	"idle", "lifetime", "uses", "check", "clean", "prepare", "discarded", "retired", "resized",
+	"surplus", "lost", "pool",
 }
 
 // String returns the reason in one lower-case word.
@@ -194,31 +197,45 @@ func (h *histogram) snapshot() Histogram {
 }
 
 // Trace is a set of optional callbacks, in the manner of httptrace.ClientTrace.
-// Each costs only when set. They run inline, must not block, and must be safe
-// for concurrent use. A panic in one that runs on a goroutine of the pool is
-// recovered and counted; in one that runs on a caller's goroutine it
-// ends the caller.
+// Each costs only when set: Acquiring, Acquired and Released some 100 ns a lease.
+// They must not block, and must be safe for concurrent use. JoinTraces combines
+// several traces.
+//
+// Acquiring, Waited, Acquired, AcquireFailed and Released run inline in the
+// caller's goroutine, with the context given to the acquire, and a panic there
+// ends the caller. The others run on goroutines of the pool, where a panic is
+// recovered and counted. Connecting and Connected get the context of Connect.
 type Trace struct {
-	Connecting   func(context.Context, ConnectingInfo) // a dial begins
-	Connected    func(context.Context, ConnectedInfo)  // and ends, well or not
-	Waited       func(context.Context, WaitedInfo)     // an acquire that waited, served or not
-	Acquired     func(context.Context, AcquiredInfo)   // a lease was granted
-	Released     func(ReleasedInfo)                    // and ended, in whatever way
-	Closed       func(ClosedInfo)                      // a connection is closed
-	Leaked       func(Leak)                            // a lease is suspected to be leaked
-	LeakReturned func(Leak)                            // and was ended after all
-	Outage       func(OutageInfo)                      // an outage began or ended
-	Resized      func(SizeDecision)                    // the working limit changed
+	Acquiring     func(context.Context, AcquiringInfo)     // an Acquire or TryAcquire begins
+	Connecting    func(context.Context, ConnectingInfo)    // a dial begins
+	Connected     func(context.Context, ConnectedInfo)     // and ends, well or not
+	Waited        func(context.Context, WaitedInfo)        // an acquire that waited, served or not
+	Acquired      func(context.Context, AcquiredInfo)      // a lease was granted
+	AcquireFailed func(context.Context, AcquireFailedInfo) // or an error returned
+	Released      func(context.Context, ReleasedInfo)      // a lease ended, in whatever way
+	Closed        func(ClosedInfo)                         // a connection is closed
+	Leaked        func(Leak)                               // a lease is suspected to be leaked
+	LeakReturned  func(Leak)                               // and was ended after all
+	Outage        func(OutageInfo)                         // an outage began or ended
+	Resized       func(SizeDecision)                       // the working limit changed
 }
 
-// The infos that Trace's callbacks get.
+// The infos that Trace's callbacks get. Conn is a connection's number: that of its
+// dial in its pool, from 1.
 type (
+	// AcquiringInfo tells of an acquire that begins.
+	AcquiringInfo struct{ Pool string }
+
 	// ConnectingInfo tells of a dial that begins.
-	ConnectingInfo struct{ Pool string }
+	ConnectingInfo struct {
+		Pool string
+		Conn uint64
+	}
 
 	// ConnectedInfo tells of a dial that has ended.
 	ConnectedInfo struct {
 		Pool string
+		Conn uint64
 		Took time.Duration
 		Err  error
 	}
@@ -235,14 +252,22 @@ type (
 	// connection.
 	AcquiredInfo struct {
 		Pool   string
+		Conn   uint64
 		Waited time.Duration
 		Reused bool
 	}
 
+	// AcquireFailedInfo tells of an acquire that returned Err.
+	AcquireFailedInfo struct {
+		Pool string
+		Err  error
+	}
+
 	// ReleasedInfo tells of a lease that has ended. Err is the error given to
-	// ReleaseErr or Discard.
+	// ReleaseErr, End or Discard.
 	ReleasedInfo struct {
 		Pool string
+		Conn uint64
 		Held time.Duration
 		Err  error
 	}
@@ -251,6 +276,7 @@ type (
 	// where an error is why.
 	ClosedInfo struct {
 		Pool   string
+		Conn   uint64
 		Reason CloseReason
 		Age    time.Duration
 		Err    error
@@ -264,3 +290,56 @@ type (
 		Err   error
 	}
 )
+
+// JoinTraces returns a Trace that calls the callbacks of all traces, in order. Nil
+// traces are left out; without any other the result is nil. If a callback
+// panics, those after it are not called.
+func JoinTraces(traces ...*Trace) *Trace {
+	var joined *Trace
+	for _, t := range traces {
+		switch {
+		case t == nil:
+		case joined == nil:
+			first := *t
+			joined = &first
+		default:
+			joined.join(t)
+		}
+	}
+	return joined
+}
+
+func (t *Trace) join(u *Trace) {
+	t.Acquiring = bothWithContext(t.Acquiring, u.Acquiring)
+	t.Connecting = bothWithContext(t.Connecting, u.Connecting)
+	t.Connected = bothWithContext(t.Connected, u.Connected)
+	t.Waited = bothWithContext(t.Waited, u.Waited)
+	t.Acquired = bothWithContext(t.Acquired, u.Acquired)
+	t.AcquireFailed = bothWithContext(t.AcquireFailed, u.AcquireFailed)
+	t.Released = bothWithContext(t.Released, u.Released)
+	t.Closed = both(t.Closed, u.Closed)
+	t.Leaked = both(t.Leaked, u.Leaked)
+	t.LeakReturned = both(t.LeakReturned, u.LeakReturned)
+	t.Outage = both(t.Outage, u.Outage)
+	t.Resized = both(t.Resized, u.Resized)
+}
+
+func both[Info any](f, g func(Info)) func(Info) {
+	switch {
+	case f == nil:
+		return g
+	case g == nil:
+		return f
+	}
+	return func(info Info) { f(info); g(info) }
+}
+
+func bothWithContext[Info any](f, g func(context.Context, Info)) func(context.Context, Info) {
+	switch {
+	case f == nil:
+		return g
+	case g == nil:
+		return f
+	}
+	return func(ctx context.Context, info Info) { f(ctx, info); g(ctx, info) }
+}

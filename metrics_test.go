@@ -183,7 +183,7 @@ func TestStatsAddUpUnderLoad(t *testing.T) {
 		c.Reset = func(context.Context, *fakeConn) error { return nil }
 		c.Check = func(context.Context, *fakeConn) error { return nil }
 		c.CheckAfterIdle, c.MaxLifetime = 4*time.Millisecond, 20*time.Millisecond
-		c.BackoffMin, c.BackoffMax = time.Microsecond, time.Microsecond
+		c.BackoffMin, c.BackoffMax = time.Millisecond, time.Millisecond
 	})
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer cancel()
@@ -471,7 +471,7 @@ func turnTo(p *Pool[*fakeConn], turn uint64) {
 	s := p.seats.at(0)
 	flags := s.word.Load() & (1<<16 - 1)
 	s.word.Store(slot.At(turn) | flags)
-	s.bornTurn.Store(turn)
+	s.bornTurn.Store(uint32(turn))
 	s.tallied, s.seenTurn = turn, turn
 }
 
@@ -496,7 +496,8 @@ func TestStatsSurviveJSON(t *testing.T) {
 }
 
 func TestCloseReasonsHaveNames(t *testing.T) {
-	names := []string{"idle", "lifetime", "check", "clean", "prepare", "discarded", "retired", "resized", "lost", "pool"}
+	names := []string{"idle", "lifetime", "uses", "check", "clean", "prepare", "discarded",
+		"retired", "resized", "surplus", "lost", "pool"}
 	require.Len(t, names, int(closeReasons))
 	for i, name := range names {
 		reason := CloseReason(i)

@@ -16,9 +16,10 @@ import (
 
 // The gate's bits beside the queue's. Any bit sends acquires down the slow path.
 const (
-	gateStacks = waitq.Free << iota // capture borrowers' stacks
-	gateHooked                      // something is to be done with every hand-out
-	gateBudget                      // another pool waits for a unit of the Budget
+	gateStacks  = waitq.Free << iota // capture borrowers' stacks
+	gateHooked                       // something is to be done with every hand-out
+	gateBudget                       // another pool waits for a unit of the Budget
+	gateSampled                      // capture borrowers' stacks, however much is idle
 )
 
 // gateRelease are the bits that a releaser looks for after its push.
@@ -55,7 +56,7 @@ type Pool[T any] struct {
 	strays    explore.Int64 // of those, the ones with a connection
 	tasks     explore.Int64 // goroutines of the pool's that Shutdown waits for
 	count     counters
-	leakID    atomic.Uint64
+	leakID    atomic.Uint32
 	snapshot  snapshot
 	pressure  pressure
 
@@ -113,10 +114,11 @@ func New[T any](cfg Config[T]) (*Pool[T], error) {
 	p.idle, p.due = idle.New(cells(full.MaxSize)), idle.New(0)
 	p.queue.Init(&p.gate, full.MaxWaiting)
 	p.counted = full.MinIdle > 0 || full.MaxIdle != 0
-	p.plain = full.Clean == nil && full.Reset == nil && !p.counted && !full.ReclaimLost && !full.Trace.follows()
-	p.gate.Set(gateHooked, full.Alive != nil || full.Prepare != nil || p.counted || full.ReclaimLost || full.Trace.follows() ||
-		full.LeakStacks == StacksSampled)
+	p.plain = !full.cleans() && !p.counted && !full.ReclaimLost && !full.Trace.follows()
+	p.gate.Set(gateHooked, full.hooked() || p.counted)
 	p.gate.Set(gateStacks, full.LeakStacks == StacksAlways)
+	p.gate.Set(gateSampled, full.LeakStacks == StacksSampled)
+	p.queue.Pause(full.Paused)
 	p.initLocked()
 	full.Budget.join(p)
 	p.grow()
@@ -137,6 +139,15 @@ func (p *Pool[T]) initLocked() {
 	p.sizing = alarm.New(p.epoch, func(time.Duration) { p.sample() })
 	p.startSizer()
 }
+
+// hooked reports whether something is to be done with every hand-out.
+func (c *Config[T]) hooked() bool {
+	return c.Alive != nil || c.Prepare != nil || c.ReclaimLost || c.Trace.follows() ||
+		c.Trace != nil && c.Trace.Acquiring != nil
+}
+
+// cleans reports whether something may be done with what comes back.
+func (c *Config[T]) cleans() bool { return c.Clean != nil || c.Reset != nil || c.MaxUses > 0 }
 
 // follows reports whether the trace wants to hear of every lease.
 func (t *Trace) follows() bool { return t != nil && (t.Acquired != nil || t.Released != nil) }
@@ -195,16 +206,12 @@ func (p *Pool[T]) acquireFar(ctx context.Context) (Lease[T], error) {
 // is checked in the background and skipped.
 func (p *Pool[T]) TryAcquire(ctx context.Context) (Lease[T], error) {
 	b := borrower[T]{pool: p, ctx: mustContext(ctx), unproved: checkFirst}
-	b.capture()
-	for {
-		s, w, err := b.tryNext()
-		if err != nil {
-			return Lease[T]{}, err
-		}
-		if lease, verdict, err := b.lend(s, w); verdict != another {
-			return lease, err
-		}
+	b.traceAcquiring()
+	lease, err := b.tryAcquire()
+	if err != nil {
+		b.traceFailed(err)
 	}
+	return lease, err
 }
 
 // AcquireIdle returns leases of all connections that are idle now, unchecked but

@@ -313,11 +313,14 @@ func TestWithoutACheckAnUnsureConnectionIsDestroyed(t *testing.T) {
 func TestFault48_TheReaperAndAPopAtOnceLoseNothing(t *testing.T) {
 	// No bubble: sweeps and borrowers race for the same slots.
 	p, f := newPool(t, func(c *Config[*fakeConn]) {
-		c.MaxSize, c.IdleTimeout = 4, time.Nanosecond
+		c.MaxSize, c.IdleTimeout = 4, time.Millisecond
 		c.Check = func(context.Context, *fakeConn) error { return nil }
-		c.CheckInterval = time.Nanosecond
+		c.CheckInterval = time.Millisecond
 		c.LeakThreshold = -1
 	})
+	p.mu.Lock()
+	p.cfg.IdleTimeout, p.cfg.CheckInterval = 1, 1 // so that every sweep claims
+	p.mu.Unlock()
 	stop := make(chan struct{})
 	swept := make(chan struct{})
 	go func() {

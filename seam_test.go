@@ -123,7 +123,7 @@ func TestSeam01_AReleaseServesWhoHasJoined(t *testing.T) {
 
 func TestSeam02_TheSweepCannotHaveASlotThatIsOnItsWayToAWaiter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p, _ := newPool(t, func(c *Config[*fakeConn]) { c.MaxSize, c.IdleTimeout = 1, time.Nanosecond })
+		p, _ := newPool(t, func(c *Config[*fakeConn]) { c.MaxSize, c.IdleTimeout = 1, time.Millisecond })
 		held := acquire(t, p)
 		waiter := begin(t.Context(), p)
 		require.False(t, waiter.isDone())

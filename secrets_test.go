@@ -77,7 +77,7 @@ func (c *confession) trace() *Trace {
 		Connected:    func(_ context.Context, i ConnectedInfo) { i.Err = nil; c.ask(i) },
 		Waited:       func(_ context.Context, i WaitedInfo) { i.Err = nil; c.ask(i) },
 		Acquired:     func(_ context.Context, i AcquiredInfo) { c.ask(i) },
-		Released:     func(i ReleasedInfo) { i.Err = nil; c.ask(i) },
+		Released:     func(_ context.Context, i ReleasedInfo) { i.Err = nil; c.ask(i) },
 		Closed:       func(i ClosedInfo) { i.Err = nil; c.ask(i) },
 		Leaked:       func(i Leak) { c.ask(i) },
 		LeakReturned: func(i Leak) { c.ask(i) },

@@ -195,7 +195,7 @@ func (p *Pool[T]) publish(s *seat[T], proof slot.Word) {
 			continue // the mark has been cleared
 		}
 		if !p.roomForIdle() {
-			p.shut(s, ClosedResized, nil)
+			p.shut(s, ClosedSurplus, nil)
 			return
 		}
 		next := w.To(slot.Idle).With(slot.Listed)

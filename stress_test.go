@@ -62,7 +62,7 @@ func TestStress_NothingIsLentTwiceOrLost(t *testing.T) {
 		"one connection": func(c *Config[*fakeConn]) { c.MaxSize = 1 },
 		"no cells":       func(c *Config[*fakeConn]) { c.MaxSize = 3 },
 		"cells":          func(c *Config[*fakeConn]) { c.MaxSize = 16 },
-		"checks":         func(c *Config[*fakeConn]) { c.MaxSize = 4; checkable(c); c.CheckAfterIdle = time.Nanosecond },
+		"checks":         func(c *Config[*fakeConn]) { c.MaxSize = 4; checkable(c); c.CheckAfterIdle = time.Millisecond },
 		"reset": func(c *Config[*fakeConn]) {
 			c.MaxSize = 4
 			c.Reset = func(context.Context, *fakeConn) error { return nil }

@@ -1,6 +1,7 @@
 package connpool
 
 import (
+	"context"
 	"math/bits"
 	"sync/atomic"
 	"time"
@@ -15,6 +16,8 @@ import (
 // goroutine works on (opening, leased, resetting, checking, closing); the sweep
 // and Stats read it without owning it, so what they read is atomic, and counts
 // only if the word was the same before and after.
+//
+// It fills two cache lines, so that users of neighbours do not meet.
 type seat[T any] struct {
 	word slot.Cell
 
@@ -26,26 +29,37 @@ type seat[T any] struct {
 	pool *Pool[T] // fixed
 	n    uint32   // fixed: the slot's number
 
+	leakID atomic.Uint32 // of the lease; written by the sweep before the word says leaked
+
 	// Of the connection, written by the dialler.
-	bornTurn atomic.Uint64
-	born     atomic.Int64 // since the pool's epoch
-	expires  atomic.Int64 // the same, drawn once; off: never
-	checked  atomic.Int64 // last found working by a dial or a check
+	id       atomic.Uint32 // the number of its dial: it names the connection in traces
+	bornTurn atomic.Uint32 // the lower half of its first turn
+	born     atomic.Int64  // since the pool's epoch
+	expires  atomic.Int64  // the same, drawn once; off: never
+	checked  atomic.Int64  // last found working by a dial or a check
 
 	// Of the lease, if its word says recorded; written by who lends, before the
 	// word says leased.
-	since  atomic.Int64
-	stack  atomic.Pointer[callers.Stack]
-	entry  atomic.Pointer[callers.Entry] // in the profile; written by the borrower
-	leakID atomic.Uint64                 // written by the sweep before the word says leaked
+	since atomic.Int64
+	stack atomic.Pointer[callers.Stack]
+	entry atomic.Pointer[callers.Entry] // in the profile; written by the borrower
 
 	// What the last sweep saw; guarded by Pool.mu.
 	seenTurn uint64
 	seenAt   time.Duration // when seenTurn was first seen
 	tallied  uint64        // the turn up to which leases are in Pool.mu.leases
 
-	_ uint64 // fills two cache lines, so that users of neighbours do not meet
+	// What the lease was acquired with, if Trace.Released is to get it; written by
+	// the borrower, and read by who has ended the lease.
+	ctx context.Context
 }
+
+// uses returns how many leases of its connection ended before a word of the slot,
+// up to 2^31.
+func (s *seat[T]) uses(w slot.Word) uint32 { return (uint32(w.Turn()) - s.bornTurn.Load()) / 2 }
+
+// number returns the connection's number: that of its dial, from 1.
+func (s *seat[T]) number() uint64 { return uint64(s.id.Load()) }
 
 // seats is the table of slots. It grows in chunks and never moves, so a number,
 // once it has been passed on, can be looked up without a lock.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"reflect"
 	"runtime"
 	"slices"
 	"sync"
@@ -79,21 +80,23 @@ func (t *tape) before(tt *testing.T, first, second string) {
 func traced(f func(ctx context.Context, name string, info any)) *Trace {
 	bare := context.Background()
 	return &Trace{
-		Connecting:   func(ctx context.Context, i ConnectingInfo) { f(ctx, "Connecting", i) },
-		Connected:    func(ctx context.Context, i ConnectedInfo) { f(ctx, "Connected", i) },
-		Waited:       func(ctx context.Context, i WaitedInfo) { f(ctx, "Waited", i) },
-		Acquired:     func(ctx context.Context, i AcquiredInfo) { f(ctx, "Acquired", i) },
-		Released:     func(i ReleasedInfo) { f(bare, "Released", i) },
-		Closed:       func(i ClosedInfo) { f(bare, "Closed", i) },
-		Leaked:       func(i Leak) { f(bare, "Leaked", i) },
-		LeakReturned: func(i Leak) { f(bare, "LeakReturned", i) },
-		Outage:       func(i OutageInfo) { f(bare, "Outage", i) },
-		Resized:      func(i SizeDecision) { f(bare, "Resized", i) },
+		Acquiring:     func(ctx context.Context, i AcquiringInfo) { f(ctx, "Acquiring", i) },
+		Connecting:    func(ctx context.Context, i ConnectingInfo) { f(ctx, "Connecting", i) },
+		Connected:     func(ctx context.Context, i ConnectedInfo) { f(ctx, "Connected", i) },
+		Waited:        func(ctx context.Context, i WaitedInfo) { f(ctx, "Waited", i) },
+		Acquired:      func(ctx context.Context, i AcquiredInfo) { f(ctx, "Acquired", i) },
+		AcquireFailed: func(ctx context.Context, i AcquireFailedInfo) { f(ctx, "AcquireFailed", i) },
+		Released:      func(ctx context.Context, i ReleasedInfo) { f(ctx, "Released", i) },
+		Closed:        func(i ClosedInfo) { f(bare, "Closed", i) },
+		Leaked:        func(i Leak) { f(bare, "Leaked", i) },
+		LeakReturned:  func(i Leak) { f(bare, "LeakReturned", i) },
+		Outage:        func(i OutageInfo) { f(bare, "Outage", i) },
+		Resized:       func(i SizeDecision) { f(bare, "Resized", i) },
 	}
 }
 
 var (
-	onCaller  = []string{"Waited", "Acquired", "Released"}
+	onCaller  = []string{"Acquiring", "Waited", "Acquired", "Released", "AcquireFailed"}
 	onPool    = []string{"Connecting", "Connected", "Closed", "Leaked", "LeakReturned", "Outage", "Resized"}
 	callbacks = slices.Concat(onCaller, onPool)
 )
@@ -112,10 +115,10 @@ func TestTraceOfALease(t *testing.T) {
 		lease, err := p.Acquire(ctx)
 		require.NoError(t, err)
 		synctest.Wait()
-		require.Equal(t, ConnectingInfo{Pool: "orders"}, tp.only(t, "Connecting"))
-		require.Equal(t, ConnectedInfo{Pool: "orders", Took: 2 * time.Second}, tp.only(t, "Connected"))
+		require.Equal(t, ConnectingInfo{Pool: "orders", Conn: 1}, tp.only(t, "Connecting"))
+		require.Equal(t, ConnectedInfo{Pool: "orders", Conn: 1, Took: 2 * time.Second}, tp.only(t, "Connected"))
 		require.Equal(t, WaitedInfo{Pool: "orders", Waited: 2 * time.Second}, tp.only(t, "Waited"))
-		require.Equal(t, AcquiredInfo{Pool: "orders", Waited: 2 * time.Second}, tp.only(t, "Acquired"))
+		require.Equal(t, AcquiredInfo{Pool: "orders", Conn: 1, Waited: 2 * time.Second}, tp.only(t, "Acquired"))
 		tp.before(t, "Connecting", "Connected")
 		tp.before(t, "Connecting", "Waited")
 		tp.before(t, "Waited", "Acquired")
@@ -125,16 +128,17 @@ func TestTraceOfALease(t *testing.T) {
 
 		time.Sleep(3 * time.Second)
 		lease.ReleaseErr(duplicate)
-		require.Equal(t, ReleasedInfo{Pool: "orders", Held: 3 * time.Second, Err: duplicate}, tp.only(t, "Released"))
+		require.Equal(t, ReleasedInfo{Pool: "orders", Conn: 1, Held: 3 * time.Second, Err: duplicate}, tp.only(t, "Released"))
+		require.Equal(t, mine, tp.of("Released")[0].ctx.Value(traceKey{}))
 
 		lease, err = p.Acquire(ctx)
 		require.NoError(t, err)
-		require.Equal(t, AcquiredInfo{Pool: "orders", Reused: true}, tp.of("Acquired")[1].info)
+		require.Equal(t, AcquiredInfo{Pool: "orders", Conn: 1, Reused: true}, tp.of("Acquired")[1].info)
 		require.Len(t, tp.of("Waited"), 1, "no wait, no Waited")
 		lease.Discard(io.EOF)
 		synctest.Wait()
-		require.Equal(t, ReleasedInfo{Pool: "orders", Err: io.EOF}, tp.of("Released")[1].info)
-		require.Equal(t, ClosedInfo{Pool: "orders", Reason: ClosedDiscarded, Age: 3 * time.Second, Err: io.EOF}, tp.only(t, "Closed"))
+		require.Equal(t, ReleasedInfo{Pool: "orders", Conn: 1, Err: io.EOF}, tp.of("Released")[1].info)
+		require.Equal(t, ClosedInfo{Pool: "orders", Conn: 1, Reason: ClosedDiscarded, Age: 3 * time.Second, Err: io.EOF}, tp.only(t, "Closed"))
 	})
 }
 
@@ -150,7 +154,7 @@ func TestTraceOfAFailure(t *testing.T) {
 		f.delayBy(time.Second)
 		f.failWith(errRefused)
 		require.Error(t, acquireFails(within(t, 2*time.Second), p))
-		require.Equal(t, ConnectedInfo{Pool: "orders", Took: time.Second, Err: errRefused}, tp.only(t, "Connected"))
+		require.Equal(t, ConnectedInfo{Pool: "orders", Conn: 1, Took: time.Second, Err: errRefused}, tp.only(t, "Connected"))
 		require.Equal(t, WaitedInfo{Pool: "orders", Waited: 2 * time.Second, Err: context.DeadlineExceeded}, tp.only(t, "Waited"))
 		require.Empty(t, tp.of("Acquired"))
 		require.Empty(t, tp.of("Released"))
@@ -325,14 +329,26 @@ func TestTraceOfEveryCloseReason(t *testing.T) {
 				release(acquireN(t, p, 2)...)
 				require.NoError(t, p.Resize(1))
 			}},
+		{ClosedUses, nil, 0, func(c *Config[*fakeConn]) { c.MaxUses = 2 },
+			func(t *testing.T, p *Pool[*fakeConn], f *factory) { once(t, p, f); once(t, p, f) }},
+		{ClosedSurplus, nil, 0, func(c *Config[*fakeConn]) { c.MaxIdle = 1 },
+			func(t *testing.T, p *Pool[*fakeConn], f *factory) { release(acquireN(t, p, 2)...) }},
 		{ClosedPool, nil, 0, nil,
 			func(t *testing.T, p *Pool[*fakeConn], f *factory) { once(t, p, f); p.Close() }},
 	} {
 		t.Run(tc.reason.String(), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var tp tape
+				var told any
 				p, f := newPool(t, func(c *Config[*fakeConn]) {
 					c.Name, c.MaxSize, c.Trace = "orders", 2, &Trace{Closed: traced(tp.record).Closed}
+					shut := c.Close
+					c.Close = func(ctx context.Context, conn *fakeConn) error {
+						if reason, ok := CloseReasonFrom(ctx); ok && told == nil {
+							told = reason
+						}
+						return shut(ctx, conn)
+					}
 					if tc.edit != nil {
 						tc.edit(c)
 					}
@@ -344,7 +360,10 @@ func TestTraceOfEveryCloseReason(t *testing.T) {
 					require.GreaterOrEqual(t, info.Age, 45*time.Second)
 					info.Age = tc.age
 				}
+				require.Positive(t, info.Conn)
+				info.Conn = 0
 				require.Equal(t, ClosedInfo{Pool: "orders", Reason: tc.reason, Age: tc.age, Err: tc.err}, info)
+				require.Equal(t, tc.reason, told, "Close is told too")
 				require.EqualValues(t, 1, p.Stats().Closes[tc.reason])
 			})
 		})
@@ -479,7 +498,7 @@ func TestAPanicInATraceCostsNoSlot(t *testing.T) {
 // TestACallersPanicInATraceIsItsOwn: the panic reaches the caller, and the next
 // caller gets a connection.
 func TestACallersPanicInATraceIsItsOwn(t *testing.T) {
-	for _, name := range onCaller {
+	for _, name := range []string{"Acquiring", "Waited", "Acquired", "Released"} {
 		for how, end := range map[string]func(){"panic": func() { panic("trace") }, "Goexit": runtime.Goexit} {
 			t.Run(name+" "+how, func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) { // the callers come one after another
@@ -579,7 +598,7 @@ func TestATraceOfEveryLeaseAllocatesNothing(t *testing.T) {
 	p, _ := newPool(t, func(c *Config[*fakeConn]) {
 		c.Trace = &Trace{
 			Acquired: func(context.Context, AcquiredInfo) { acquired.Add(1) },
-			Released: func(ReleasedInfo) { released.Add(1) },
+			Released: func(context.Context, ReleasedInfo) { released.Add(1) },
 		}
 	})
 	acquire(t, p).Release()
@@ -593,4 +612,117 @@ func TestATraceOfEveryLeaseAllocatesNothing(t *testing.T) {
 	}))
 	require.EqualValues(t, 1002, acquired.Load()) // AllocsPerRun warms up with one more
 	require.EqualValues(t, 1002, released.Load())
+}
+
+// TestFault82_AnAcquireThatBeginsEndsInALeaseOrAnError: the callers come one at a
+// time.
+func TestFault82_AnAcquireThatBeginsEndsInALeaseOrAnError(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var tp tape
+		p, _ := newPool(t, func(c *Config[*fakeConn]) {
+			c.Name, c.MaxSize = "orders", 1
+			all := traced(tp.record)
+			c.Trace = &Trace{Acquiring: all.Acquiring, Acquired: all.Acquired, AcquireFailed: all.AcquireFailed}
+		})
+		ctx := context.WithValue(t.Context(), traceKey{}, "mine")
+		lease, err := p.Acquire(ctx) // dialled
+		require.NoError(t, err)
+		_, none := p.TryAcquire(ctx)
+		short, cancel := context.WithTimeout(ctx, time.Second)
+		defer cancel()
+		_, late := p.Acquire(short)
+		lease.Release()
+		lease, err = p.TryAcquire(ctx) // idle
+		require.NoError(t, err)
+		lease.Release()
+		cancelled, cancel := context.WithCancel(ctx)
+		cancel()
+		_, over := p.Acquire(cancelled)
+		p.Close()
+		_, closed := p.Acquire(ctx)
+
+		require.Equal(t, []string{
+			"Acquiring", "Acquired", "Acquiring", "AcquireFailed", "Acquiring", "AcquireFailed",
+			"Acquiring", "Acquired", "Acquiring", "AcquireFailed", "Acquiring", "AcquireFailed",
+		}, tp.names())
+		for i, err := range []error{none, late, over, closed} {
+			require.Error(t, err)
+			require.Equal(t, AcquireFailedInfo{Pool: "orders", Err: err}, tp.of("AcquireFailed")[i].info)
+		}
+		for _, e := range tp.all() {
+			require.Equal(t, any("mine"), e.ctx.Value(traceKey{}), e.name)
+		}
+	})
+}
+
+// TestFault82_TheStartOfAnAcquireIsToldWhereNothingElseIs: with Acquiring alone the
+// common path must not be taken.
+func TestFault82_TheStartOfAnAcquireIsToldWhereNothingElseIs(t *testing.T) {
+	var began atomic.Int64
+	p, _ := newPool(t, func(c *Config[*fakeConn]) {
+		c.Trace = &Trace{Acquiring: func(context.Context, AcquiringInfo) { began.Add(1) }}
+	})
+	for range 3 {
+		acquire(t, p).Release()
+	}
+	require.EqualValues(t, 3, began.Load())
+}
+
+func TestFault82_JoinedTracesAreAllCalledInOrder(t *testing.T) {
+	require.Nil(t, JoinTraces())
+	require.Nil(t, JoinTraces(nil, nil))
+	var first, second tape
+	one := traced(first.record)
+	other := traced(func(ctx context.Context, name string, info any) {
+		require.Len(t, first.all(), len(second.all())+1, "in order")
+		second.record(ctx, name, info)
+	})
+	joined := JoinTraces(nil, one, nil, &Trace{}, other, &Trace{})
+	fields := reflect.ValueOf(joined).Elem()
+	for i := range fields.NumField() {
+		f := fields.Field(i)
+		require.False(t, f.IsNil(), fields.Type().Field(i).Name)
+		args := []reflect.Value{reflect.ValueOf(t.Context()), reflect.Zero(f.Type().In(f.Type().NumIn() - 1))}
+		f.Call(args[2-f.Type().NumIn():])
+	}
+	require.Len(t, first.all(), fields.NumField())
+	require.Equal(t, first.names(), second.names())
+
+	alone := JoinTraces(nil, one)
+	require.NotSame(t, one, alone, "the caller's own is left as it is")
+	require.Nil(t, JoinTraces(&Trace{}, &Trace{}).Closed, "what none has set stays unset")
+}
+
+// TestFault106_ATraceTellsOneConnectionFromAnother: the second dial fails.
+func TestFault106_ATraceTellsOneConnectionFromAnother(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var tp tape
+		p, f := newPool(t, func(c *Config[*fakeConn]) { c.MaxSize, c.Trace = 2, traced(tp.record) })
+		first := acquire(t, p)
+		f.failWith(errRefused)
+		acquireFails(within(t, time.Millisecond), p)
+		f.failWith(nil)
+		second := acquire(t, p)
+		second.Discard(nil)
+		first.Release()
+		synctest.Wait()
+		numbers := func(name string) (all []uint64) {
+			for _, e := range tp.of(name) {
+				all = append(all, reflect.ValueOf(e.info).FieldByName("Conn").Uint())
+			}
+			return all
+		}
+		require.Equal(t, numbers("Connecting"), numbers("Connected"))
+		require.EqualValues(t, 1, numbers("Connected")[0])
+		last := numbers("Connected")[len(numbers("Connected"))-1]
+		require.Greater(t, last, uint64(2), "a dial that failed has a number of its own")
+		require.Equal(t, []uint64{1, last}, numbers("Acquired"))
+		require.Equal(t, []uint64{last, 1}, numbers("Released"))
+		require.Equal(t, []uint64{last}, numbers("Closed"))
+	})
+}
+
+func TestFault106_OnlyACloseHasAReason(t *testing.T) {
+	_, ok := CloseReasonFrom(t.Context())
+	require.False(t, ok)
 }

@@ -87,7 +87,7 @@ func TestAClosedConnectionIsLetGo(t *testing.T) {
 		"come too late": {
 			edit: func(c *Config[*bulky], k *keeper) {
 				k.hang = make(chan struct{})
-				c.ConnectTimeout, c.BackoffMin, c.BackoffMax = time.Millisecond, 1, 1
+				c.ConnectTimeout, c.BackoffMin, c.BackoffMax = time.Millisecond, time.Millisecond, time.Millisecond
 			},
 			end: func(t *testing.T, p *Pool[*bulky], k *keeper, _ Lease[*bulky]) {
 				_, err := p.TryAcquire(t.Context())

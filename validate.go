@@ -36,7 +36,7 @@ func (c *Config[T]) validateCounts(fault func(string, ...any)) {
 		value int
 	}{
 		{"MaxSize", c.MaxSize}, {"MinSize", c.MinSize}, {"MinIdle", c.MinIdle},
-		{"MaxConnecting", c.MaxConnecting}, {"MaxWaiting", c.MaxWaiting},
+		{"MaxConnecting", c.MaxConnecting}, {"MaxWaiting", c.MaxWaiting}, {"MaxUses", c.MaxUses},
 	} {
 		if count.value < 0 {
 			fault("%s is %d: use 0 for the default, or a positive number", count.field, count.value)
@@ -63,13 +63,33 @@ func (c *Config[T]) validateCounts(fault func(string, ...any)) {
 	}
 }
 
+// minDuration is the shortest duration that New takes. No limit of a pool is shorter
+// on purpose: its sweep is not run more often. What is shorter is a number whose
+// unit was forgotten, and so counts nanoseconds: 1 ms tells it from one meant as
+// seconds up to 11 days, and from one meant as milliseconds up to 16 minutes.
+const minDuration = time.Millisecond
+
 func (c *Config[T]) validateDurations(fault func(string, ...any)) {
 	for _, d := range []struct {
-		field string
-		value time.Duration
-	}{{"BackoffMin", c.BackoffMin}, {"BackoffMax", c.BackoffMax}, {"SizeInterval", c.SizeInterval}} {
-		if d.value < 0 {
+		field    string
+		value    time.Duration
+		cannotBe bool // off
+	}{
+		{"AcquireTimeout", c.AcquireTimeout, false}, {"ConnectTimeout", c.ConnectTimeout, false},
+		{"CheckTimeout", c.CheckTimeout, false}, {"CloseTimeout", c.CloseTimeout, false},
+		{"CheckAfterIdle", c.CheckAfterIdle, false}, {"CheckInterval", c.CheckInterval, false},
+		{"IdleTimeout", c.IdleTimeout, false}, {"MaxLifetime", c.MaxLifetime, false},
+		{"LifetimeJitter", c.LifetimeJitter, false}, {"DownAfter", c.DownAfter, false},
+		{"LeakThreshold", c.LeakThreshold, false},
+		{"BackoffMin", c.BackoffMin, true}, {"BackoffMax", c.BackoffMax, true},
+		{"SizeInterval", c.SizeInterval, true},
+	} {
+		switch {
+		case d.value < 0 && d.cannotBe:
 			fault("%s is %v: it cannot be off; use 0 for the default, or a positive duration", d.field, d.value)
+		case d.value > 0 && d.value < minDuration:
+			fault("%s is %v: a number without a unit counts nanoseconds; write %d * time.Second "+
+				"if it was seconds, and at least %v", d.field, d.value, d.value, minDuration)
 		}
 	}
 	if c.BackoffMax > 0 && c.BackoffMin > c.BackoffMax {

@@ -246,7 +246,7 @@ func TestAClosedPoolBehindAKeyIsNotTakenForARemovedOne(t *testing.T) {
 	p, _ := newPool(t, nil)
 	var dials atomic.Int64
 	p.cfg.For = func(string) connpool.Config[*fakeConn] {
-		return connpool.Config[*fakeConn]{DownAfter: time.Nanosecond, Logger: quiet,
+		return connpool.Config[*fakeConn]{DownAfter: time.Millisecond, Logger: quiet,
 			Connect: func(context.Context) (*fakeConn, error) { dials.Add(1); return nil, connpool.ErrClosed }}
 	}
 	_, err := p.Acquire(t.Context(), "k")

@@ -268,7 +268,7 @@ func TestARefusedDialIsTheNetworksError(t *testing.T) {
 	listener := listenOn(t, "tcp")
 	address := listener.Addr().String()
 	require.NoError(t, listener.Close())
-	d := newDialer(t, "tcp", func(c *connpool.Config[net.Conn]) { c.DownAfter = time.Nanosecond })
+	d := newDialer(t, "tcp", func(c *connpool.Config[net.Conn]) { c.DownAfter = time.Millisecond })
 	_, err := d.DialContext(within(t, patience), "tcp", address)
 	var op *net.OpError
 	require.ErrorAs(t, err, &op)

@@ -54,7 +54,7 @@ func TestTheTransportsAreWhatTheyAreCalled(t *testing.T) {
 // Where the socket cannot be seen, the pool's pings have to do.
 func TestAHiddenSocketThatIsDeadIsFoundByAPing(t *testing.T) {
 	server := start(t, nil)
-	pool := open(t, server.DSN(), size(2), dialing(hide), tuned(func(s *settings) { s.CheckAfterIdle = time.Nanosecond }))
+	pool := open(t, server.DSN(), size(2), dialing(hide), tuned(func(s *settings) { s.CheckAfterIdle = time.Millisecond }))
 	w := watch(t, server)
 	for range 3 {
 		fill(t, pool, 2)

@@ -17,7 +17,9 @@ import (
 )
 
 // hasty makes failed dials known at once.
-var hasty = tuned(func(s *settings) { s.DownAfter, s.BackoffMin, s.BackoffMax = 1, time.Millisecond, 2*time.Millisecond })
+var hasty = tuned(func(s *settings) {
+	s.DownAfter, s.BackoffMin, s.BackoffMax = time.Millisecond, time.Millisecond, 2*time.Millisecond
+})
 
 // failures are ways not to return nil.
 var failures = map[string]func() error{

@@ -28,7 +28,7 @@ func Variants() []Rival {
 		connpoolWith("Trace: Acquired and Released", func(c *connpool.Config[*Conn]) {
 			c.Trace = &connpool.Trace{
 				Acquired: func(context.Context, connpool.AcquiredInfo) {},
-				Released: func(connpool.ReleasedInfo) {},
+				Released: func(context.Context, connpool.ReleasedInfo) {},
 			}
 		}),
 		connpoolWith("Alive", func(c *connpool.Config[*Conn]) { c.Alive = func(*Conn) error { return nil } }),

@@ -161,7 +161,7 @@ func hooked(c *config, s *source) {
 		Connected:    func(context.Context, connpool.ConnectedInfo) {},
 		Waited:       func(context.Context, connpool.WaitedInfo) {},
 		Acquired:     func(context.Context, connpool.AcquiredInfo) {},
-		Released:     func(connpool.ReleasedInfo) {},
+		Released:     func(context.Context, connpool.ReleasedInfo) {},
 		Closed:       func(connpool.ClosedInfo) {},
 		Leaked:       func(connpool.Leak) {},
 		LeakReturned: func(connpool.Leak) {},
