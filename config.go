@@ -219,7 +219,9 @@ const (
 	// leased, until a sweep finds less than 60 % leased, or 256 acquires in a row
 	// have found one within 10 ms. Callers that wait capture theirs at any time. Up
 	// to 5,000 stacks a second are captured, after a burst of 256. Leases without
-	// one, among them those taken before, are counted as unnamed.
+	// one, among them those taken before, are counted as unnamed. Once one of these
+	// has been reported as a leak it goes on as StacksSampled, so that the next is
+	// named.
 	StacksOnPressure StackMode = iota
 	// StacksAlways captures with every acquire.
 	StacksAlways

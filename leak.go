@@ -1,6 +1,7 @@
 package connpool
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"runtime"
@@ -13,8 +14,11 @@ import (
 
 // Holder is one call site and the leases it holds.
 type Holder struct {
-	Caller string        // like "main.handleUpload (upload.go:88)"; empty when no stack was captured
-	Stack  string        // of the lease held longest, from the caller up
+	// Caller is the first frame of the program's main module, and what it called if
+	// that was not the pool: "main.transfer (bank.go:41) via callbacks.Query
+	// (query.go:19)". Empty when no stack was captured.
+	Caller string
+	Stack  string        // of the lease held longest, from what called the pool up
 	Count  int           // leases
 	Held   time.Duration // the longest; a lower bound where no stack was captured
 }
@@ -36,12 +40,10 @@ func (h Holder) String() string {
 }
 
 func (h Holder) heldBy() string {
-	caller := h.Caller
-	if caller == "" {
-		caller = "a caller whose stack was not captured"
-	}
-	return fmt.Sprintf("held %v by %s", round(h.Held), caller)
+	return fmt.Sprintf("held %v by %s", round(h.Held), h.caller())
 }
+
+func (h Holder) caller() string { return cmp.Or(h.Caller, "a caller whose stack was not captured") }
 
 // String says in one line what has leaked.
 func (l Leak) String() string {
@@ -188,8 +190,12 @@ func (p *Pool[T]) traceReleased(l pastLease, err error) {
 
 func (p *Pool[T]) noteLeak(leak Leak) {
 	p.count.leaks.Add(1)
+	attrs := leak.attrs()
+	if leak.Caller == "" && p.beginSampling() {
+		attrs = append(attrs, "note", "stacks are captured from now on, so that the next leak is named")
+	}
 	p.event(func() {
-		p.warn(leak.kind(), leak.attrs()...)
+		p.warn(leak.kind(), attrs...)
 		if t := p.cfg.Trace; t != nil && t.Leaked != nil {
 			t.Leaked(leak)
 		}
@@ -221,7 +227,7 @@ func (l Leak) kind() string {
 }
 
 func (l Leak) attrs() []any {
-	return []any{"leak", l.ID, "held", round(l.Held), "by", l.Caller, "stack", strings.TrimSpace(l.Stack)}
+	return []any{"leak", l.ID, "held", round(l.Held), "by", l.caller(), "stack", strings.TrimSpace(l.Stack)}
 }
 
 // token becomes garbage when its lease does, all copies of it. It is issued for

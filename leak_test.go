@@ -259,6 +259,66 @@ func TestStacksSampledNamesAsManyBorrowersAsItMayCapture(t *testing.T) {
 	})
 }
 
+// TestFault74_TheSecondLeakOfAQuietServiceIsNamed: a service that never runs short
+// loses a lease now and then.
+func TestFault74_TheSecondLeakOfAQuietServiceIsNamed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var book logbook
+		var reports leaks
+		p, _ := newPool(t, func(c *Config[*fakeConn]) {
+			c.MaxSize, c.OnLeak, c.Logger = 100, reports.note, book.logger()
+		})
+		release(acquireN(t, p, 10)...)
+		var lost []Lease[*fakeConn]
+		for range 3 {
+			for range 5 {
+				acquire(t, p).Release()
+				time.Sleep(30 * time.Second)
+			}
+			lost = append(lost, leakyUpload(t, p))
+			time.Sleep(3 * time.Minute)
+		}
+		synctest.Wait()
+		require.Len(t, reports.seen(), 3)
+		require.Empty(t, reports.seen()[0].Caller)
+		require.Contains(t, reports.seen()[1].Caller, "leakyUpload")
+		require.Contains(t, reports.seen()[2].Caller, "leakyUpload")
+		lines := book.lines("suspected leak")
+		require.Contains(t, lines[0], "a caller whose stack was not captured")
+		require.Contains(t, lines[0], "stacks are captured from now on, so that the next leak is named")
+		require.Len(t, book.lines("from now on"), 1, "said once")
+		release(lost...)
+	})
+}
+
+// TestFault74_StacksNeverStaysSo: the holder sleeps.
+func TestFault74_StacksNeverStaysSo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var book logbook
+		p, _ := newPool(t, func(c *Config[*fakeConn]) { c.LeakStacks, c.Logger = StacksNever, book.logger() })
+		release(acquireN(t, p, 2)...)
+		lease := acquire(t, p)
+		time.Sleep(3 * time.Minute)
+		next := leakyUpload(t, p)
+		time.Sleep(3 * time.Minute)
+		require.Empty(t, book.lines("from now on"))
+		requireHolders(t, p, "2 unnamed")
+		release(lease, next)
+	})
+}
+
+// TestFault74_ALostLeaseHasTheNextNamed: the first is garbage before anybody has
+// looked at its age.
+func TestFault74_ALostLeaseHasTheNextNamed(t *testing.T) {
+	p, f := newPool(t, func(c *Config[*fakeConn]) { c.ReclaimLost = true })
+	release(acquireN(t, p, 2)...)
+	_ = acquire(t, p)
+	require.Eventually(t, func() bool { runtime.GC(); return f.closes.Load() == 1 }, time.Minute, time.Millisecond)
+	lease := leakyUpload(t, p)
+	requireHolders(t, p, "1 leakyUpload")
+	lease.Release()
+}
+
 func TestStacksNeverNamesNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // one borrower, and one who waits for it
 		p, _ := newPool(t, func(c *Config[*fakeConn]) { c.MaxSize, c.LeakStacks = 1, StacksNever })
@@ -320,7 +380,7 @@ func TestStacksOnPressureFromAnAcquireThatFindsNoneIdle(t *testing.T) {
 // after each move.
 func TestStacksOnPressureHasHysteresis(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p, _ := newPool(t, only(10))
+		p, _ := newPool(t, func(c *Config[*fakeConn]) { c.MaxSize, c.LeakThreshold = 10, -1 })
 		release(acquireN(t, p, 10)...)
 		var leases []Lease[*fakeConn]
 		hold := func(n int) {

@@ -15,6 +15,7 @@ type pressure struct {
 	eased     atomic.Int64 // leases in a row that found a connection at once while stacks are captured
 	easedFrom atomic.Int64 // when the first of them began
 	profile   allowance    // of leases in the profile
+	sampled   atomic.Bool  // an unnamed leak has been reported
 }
 
 // Stacks are captured from four fifths of the limit up, and no more below three
@@ -95,6 +96,17 @@ func (p *Pool[T]) relaxLocked(c *census) {
 	case calm(c.leased, p.mu.limit):
 		p.gate.Set(gateStacks, false)
 	}
+}
+
+// beginSampling turns StacksOnPressure into StacksSampled for the rest of the
+// pool's life, and reports whether it was this call that did: a leak whose
+// borrower nobody knows is worth what it costs to know the next one.
+func (p *Pool[T]) beginSampling() bool {
+	if p.cfg.LeakStacks != StacksOnPressure || !p.pressure.sampled.CompareAndSwap(false, true) {
+		return false
+	}
+	p.gate.Set(gateSampled, true)
+	return true
 }
 
 // The profile takes a stack every profileEvery, after a burst: each costs more

@@ -5,6 +5,7 @@ import (
 	"path"
 	"reflect"
 	"runtime"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"sync"
@@ -15,10 +16,16 @@ import (
 type side uint8
 
 const (
-	outside   side = iota // the user's: what a reader looks for
-	inPool                // this module's
-	inRuntime             // the Go runtime's: start of a goroutine, a panic in progress
+	inProgram  side = iota // the main module's: what a reader looks for
+	inLibrary              // another module's
+	inStandard             // the standard library's
+	inPool                 // this module's
+	inRuntime              // the Go runtime's: start of a goroutine, a panic in progress
 )
+
+// outside reports whether the code is the user's, or what the user calls it
+// through.
+func (s side) outside() bool { return s <= inStandard }
 
 // frame is one line of a stack. Frames are comparable: equal ones are the same
 // place in the source.
@@ -73,14 +80,33 @@ func learn(pc uintptr) frame {
 func site(pcs []uintptr, look func(pc uintptr) frame) int {
 	last := -1
 	for i, pc := range pcs {
-		switch look(pc).side {
-		case outside:
+		switch side := look(pc).side; {
+		case side.outside():
 			return i
-		case inPool:
+		case side == inPool:
 			last = i
 		}
 	}
 	return last
+}
+
+// blamed finds the frame that a reader wants to know of, in a stack from its call
+// site outwards: the first of the program, since a library's names no borrower
+// where everything is borrowed through it; else the first of another module than
+// the standard library; else the call site.
+func blamed(pcs []uintptr, look func(pc uintptr) frame) int {
+	library := -1
+	for i, pc := range pcs {
+		switch look(pc).side {
+		case inProgram:
+			return i
+		case inLibrary:
+			if library < 0 {
+				library = i
+			}
+		}
+	}
+	return max(library, 0)
 }
 
 // module is this module's path, read off this package's own so that a fork
@@ -116,8 +142,55 @@ func sideOf(function, file string) side {
 		return inRuntime
 	case pkg == between || ours && isRoom(below) && !strings.HasSuffix(file, "_test.go"):
 		return inPool
+	case (pkg == "main" || within(pkg, program.Path)) && !foreign(file, program.Version):
+		return inProgram
+	case isStandard(pkg, file):
+		return inStandard
 	}
-	return outside
+	return inLibrary
+}
+
+// program is the main module, which in a test is the module under test. Its path
+// is empty in a build without module information, where package main is all that
+// is known of the program.
+var program = func() debug.Module {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return debug.Module{}
+	}
+	return info.Main
+}()
+
+// foreign reports whether a file is another module's or the standard library's. A
+// function literal of theirs that was inlined into one of the program's is named
+// as if it were the program's. A program that was itself installed from the
+// module cache lies there in a folder of its own version.
+func foreign(file, version string) bool {
+	return strings.Contains(file, "@v") && !strings.Contains(file, "@"+version+"/") ||
+		strings.Contains(file, "/vendor/") || library != "" && strings.HasPrefix(file, library)
+}
+
+// within reports whether a package belongs to a module, its root's external test
+// package included. Vendored packages have the path of their own module.
+func within(pkg, module string) bool {
+	below, ok := strings.CutPrefix(pkg, module)
+	return ok && module != "" && (below == "" || below == "_test" || below[0] == '/')
+}
+
+// library is the folder that the standard library was built from, with a slash at
+// its end; empty in a build with -trimpath, which leaves the packages' paths.
+var library = func() string {
+	f := runtime.FuncForPC(reflect.ValueOf(runtime.GC).Pointer())
+	file, _ := f.FileLine(f.Entry())
+	return strings.TrimSuffix(path.Dir(file), "runtime")
+}()
+
+// isStandard reports whether a package is of the standard library: the first
+// element of its path has no dot, as only a module that is not to be downloaded
+// has either, and its source lies with that of the runtime.
+func isStandard(pkg, file string) bool {
+	first, _, _ := strings.Cut(pkg, "/")
+	return !strings.Contains(first, ".") && strings.HasPrefix(file, library+pkg+"/")
 }
 
 // isRoom reports whether the package at this path below the module is pool

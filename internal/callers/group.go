@@ -23,11 +23,11 @@ type Site struct {
 }
 
 // Group sorts leases by the place that took them, longest held first. Leases
-// are of one site when the first frame outside the pool is the same line of the
-// same function, whichever way they went on through the pool. Leases without a
-// stack are one site without a name.
+// are of one site when the frame that Caller names first is the same line of the
+// same function, whichever way they went on through libraries and the pool.
+// Leases without a stack are one site without a name.
 //
-// Only one stack a site is printed.
+// Only one stack a site is printed, and the way that it went is named.
 func Group(held []Held) []Site {
 	sites := make([]Site, 0, 8)
 	for place, t := range tallies(held) {
@@ -50,7 +50,7 @@ type tally struct {
 func tallies(held []Held) map[frame]*tally {
 	sites := make(map[frame]*tally)
 	for _, h := range held {
-		place, _ := h.Stack.site()
+		place, _ := h.Stack.place()
 		if sites[place] == nil {
 			sites[place] = &tally{longest: h}
 		}
@@ -69,7 +69,7 @@ func (t *tally) add(h Held) {
 func (t *tally) site(place frame) Site {
 	s := Site{Count: t.count, Held: t.longest.Held}
 	if place != (frame{}) {
-		s.Caller, s.Stack = place.short(), t.longest.Stack.Text()
+		s.Caller, s.Stack = t.longest.Stack.Caller(), t.longest.Stack.Text()
 	}
 	return s
 }

@@ -19,6 +19,9 @@ func (p *pool[T]) lend() *Stack {
 	return s
 }
 
+// borrow is acquire as a callback.
+func (p *pool[T]) borrow() { p.lend() }
+
 // acquireListed borrows and enters the profile.
 func (p *pool[T]) acquireListed() *Entry {
 	p.lend()

@@ -20,10 +20,10 @@ import (
 	"strings"
 )
 
-// depth is how many frames a Stack keeps. The pool takes five or six of them;
-// ten more show the way to a call site well enough to find it, and keep a Stack
-// in one small object.
-const depth = 16
+// depth is how many frames a Stack keeps. The pool takes six or seven of them,
+// database/sql ten more, and a mapper on top of that as many again before the
+// program's own begin.
+const depth = 32
 
 // Stack is where a goroutine stood when it borrowed. A nil *Stack is valid and
 // stands for a borrower that was not captured.
@@ -46,21 +46,27 @@ func Capture(skip int) *Stack {
 	return intern(&s)
 }
 
-// Caller names the call site in one line: the first frame outside the pool,
-// like
+// Caller names in one line the first frame of the program, and what it called if
+// that was not the pool itself, like
 //
 //	main.(*Server).upload (upload.go:88)
+//	main.transfer (bank.go:41) via callbacks.Query (query.go:19)
 //
-// A stack that lies wholly inside the pool gives its outermost frame, a nil or
-// empty one the empty string.
+// Where no frame is of the main module it names the first outside of the standard
+// library. A stack that lies wholly inside the pool gives its outermost frame, a
+// nil or empty one the empty string.
 func (s *Stack) Caller() string {
-	if place, ok := s.site(); ok {
-		return place.short()
+	blame, site := s.place()
+	switch {
+	case site == (frame{}):
+		return ""
+	case site == blame:
+		return site.short()
 	}
-	return ""
+	return blame.short() + " via " + site.short()
 }
 
-// Text is the stack from the frame that Caller names outwards: two lines a
+// Text is the stack from the first frame outside the pool outwards: two lines a
 // frame, the function's full name, then a tab and its file and line. The frames
 // of the runtime, which start every goroutine, are left out. There is no
 // newline at the end.
@@ -82,17 +88,22 @@ func (s *Stack) counters() []uintptr {
 	return s.pcs[:s.n]
 }
 
-// site returns the frame of the call site; false for a Stack that has none.
-func (s *Stack) site() (frame, bool) {
-	pcs := s.counters()
-	if i := site(pcs, recall); i >= 0 {
-		return recall(pcs[i]), true
+// place returns the frame that Caller names first, and that of the call site;
+// zero frames for a Stack that has none.
+func (s *Stack) place() (blame, site frame) {
+	pcs := s.fromSite()
+	if len(pcs) == 0 {
+		return frame{}, frame{}
 	}
-	return frame{}, false
+	return recall(pcs[blamed(pcs, recall)]), recall(pcs[0])
 }
 
-// fromSite returns the counters from the call site outwards.
+// fromSite returns the counters from the call site outwards; none if there is no
+// call site.
 func (s *Stack) fromSite() []uintptr {
 	pcs := s.counters()
-	return pcs[max(0, site(pcs, recall)):]
+	if i := site(pcs, recall); i >= 0 {
+		return pcs[i:]
+	}
+	return nil
 }

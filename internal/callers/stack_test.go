@@ -2,11 +2,13 @@ package callers
 
 import (
 	"fmt"
+	"regexp"
 	"runtime"
 	"runtime/pprof"
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 )
@@ -42,6 +44,33 @@ func TestCallerIsTheFirstFrameOutsideThePool(t *testing.T) {
 	var p pool[int]
 	got, want := p.acquire(), here("TestCallerIsTheFirstFrameOutsideThePool")
 	require.Equal(t, want, got.Caller())
+}
+
+func TestFault75_CallerNamesTheProgramAndTheHelperItWentThrough(t *testing.T) {
+	var p pool[int]
+	want := here("TestFault75_CallerNamesTheProgramAndTheHelperItWentThrough")
+	require.NotPanics(t, p.borrow) // a library calls the pool
+	got := p.stacks[0]
+	line := func(s string, by int) string { // of want
+		var n int
+		before, after, _ := strings.Cut(s, "stack_test.go:")
+		fmt.Sscan(strings.TrimSuffix(after, ")"), &n)
+		return fmt.Sprintf("%sstack_test.go:%d)", before, n+by)
+	}
+	require.Regexp(t, "^"+regexp.QuoteMeta(line(want, 1))+` via assert\.didPanic\S* \(assertions.go:\d+\)$`, got.Caller())
+	require.True(t, strings.HasPrefix(got.Text(), "github.com/stretchr/testify/assert.didPanic"), got.Text())
+}
+
+func TestFault75_LeasesOfOneLineAreGroupedWhateverTheyWentThrough(t *testing.T) {
+	var p pool[int]
+	type library = func(assert.TestingT, assert.PanicTestFunc, ...any) bool
+	for _, through := range []library{assert.NotPanics, assert.Panics} {
+		through(new(testing.T), p.borrow)
+	}
+	sites := Group([]Held{{p.stacks[0], 1}, {p.stacks[1], 2}})
+	require.Len(t, sites, 1)
+	require.Contains(t, sites[0].Caller, " via ")
+	require.Contains(t, sites[0].Stack, "assert.Panics\n", "the way of the longest held")
 }
 
 func TestCallerNamesMethods(t *testing.T) {
