@@ -35,6 +35,7 @@ type Budget struct {
 		yielding int      // connections being closed for a pool that waits
 		relied   bool     // a claim was left out because of those
 		again    bool     // squeeze will run again by itself
+		sampled  bool     // a member has had a leak that nobody could name
 
 		squeezing, resqueeze bool // squeeze is running, and has to start anew
 	}
@@ -48,6 +49,7 @@ type member interface {
 	demand() int                         // callers that wait for a connection that may be dialled
 	heedBudget(on bool)                  // sets or clears the gate's bit; may be called with the lock held
 	inBackground(func())                 // runs f on a goroutine of the pool's; the same
+	sampleStacks() bool                  // has the next leak named; the same
 }
 
 // account is what a Budget knows of one member.
@@ -91,6 +93,23 @@ func (b *Budget) join(m member) {
 	defer b.mu.Unlock()
 	b.mu.members[m] = &account{}
 	m.heedBudget(len(b.mu.waiting) > 0)
+	if b.mu.sampled {
+		m.sampleStacks()
+	}
+}
+
+// sampleStacks has all pools learn from the leak of one: they are mostly of one
+// program's code, and each of many may have its first leak.
+func (b *Budget) sampleStacks() {
+	if b == nil {
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.mu.sampled = true
+	for m := range b.mu.members {
+		m.sampleStacks()
+	}
 }
 
 // leave takes a closed pool out of the queues. Its units return as its

@@ -18,6 +18,7 @@ func (s *scripted) yield(bool) (bool, bool) { return s.give(), false }
 func (s *scripted) demand() int             { return s.waiting }
 func (s *scripted) heedBudget(bool)         {}
 func (s *scripted) inBackground(f func())   { go f() }
+func (s *scripted) sampleStacks() bool      { return false }
 
 // TestAClaimThatFailsHidesNobodyWhoWaits: while one pool is asked for a
 // connection, and turns out to have none, all others are passed by because of it.

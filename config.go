@@ -221,7 +221,7 @@ const (
 	// to 5,000 stacks a second are captured, after a burst of 256. Leases without
 	// one, among them those taken before, are counted as unnamed. Once one of these
 	// has been reported as a leak it goes on as StacksSampled, so that the next is
-	// named.
+	// named, and so do pools of the same Budget.
 	StacksOnPressure StackMode = iota
 	// StacksAlways captures with every acquire.
 	StacksAlways

@@ -191,7 +191,8 @@ func (p *Pool[T]) traceReleased(l pastLease, err error) {
 func (p *Pool[T]) noteLeak(leak Leak) {
 	p.count.leaks.Add(1)
 	attrs := leak.attrs()
-	if leak.Caller == "" && p.beginSampling() {
+	if leak.Caller == "" && p.sampleStacks() {
+		p.cfg.Budget.sampleStacks()
 		attrs = append(attrs, "note", "stacks are captured from now on, so that the next leak is named")
 	}
 	p.event(func() {

@@ -98,10 +98,10 @@ func (p *Pool[T]) relaxLocked(c *census) {
 	}
 }
 
-// beginSampling turns StacksOnPressure into StacksSampled for the rest of the
+// sampleStacks turns StacksOnPressure into StacksSampled for the rest of the
 // pool's life, and reports whether it was this call that did: a leak whose
 // borrower nobody knows is worth what it costs to know the next one.
-func (p *Pool[T]) beginSampling() bool {
+func (p *Pool[T]) sampleStacks() bool {
 	if p.cfg.LeakStacks != StacksOnPressure || !p.pressure.sampled.CompareAndSwap(false, true) {
 		return false
 	}

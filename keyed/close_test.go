@@ -165,3 +165,31 @@ func TestRetireReachesAPoolThatIsBeingMade(t *testing.T) {
 		})
 	}
 }
+
+// TestFault74_ALeakOfOneKeyHasThoseOfTheOthersNamed: each key loses one lease, those
+// that were there before it and those that come later.
+func TestFault74_ALeakOfOneKeyHasThoseOfTheOthersNamed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		leaks := make(chan connpool.Leak, 10)
+		p, _ := newPool(t, func(c *Config[string, *fakeConn]) {
+			limits(100, 10)(c)
+			describe := c.For
+			c.For = func(key string) connpool.Config[*fakeConn] {
+				cfg := describe(key)
+				cfg.OnLeak = func(leak connpool.Leak) { leaks <- leak }
+				return cfg
+			}
+		})
+		for _, key := range []string{"first", "second"} {
+			release(acquireN(t, p, key, 8)...)
+		}
+		lost := []connpool.Lease[*fakeConn]{acquire(t, p, "first")}
+		require.Empty(t, (<-leaks).Caller)
+		release(acquireN(t, p, "third", 8)...)
+		for _, key := range []string{"second", "third"} {
+			lost = append(lost, acquire(t, p, key))
+			require.Contains(t, (<-leaks).Caller, "keyed.acquire (fixtures_test.go:")
+		}
+		release(lost...)
+	})
+}
