@@ -224,6 +224,35 @@ func ExampleLease_ReleaseErr() {
 	// session 2: <nil>
 }
 
+// The lease ends by what the function returns, which is not known yet where the
+// call is deferred: so End takes a pointer, and ReleaseErr would be wrong here.
+func ExampleLease_End() {
+	pool := newSessions(1)
+	defer pool.Close()
+
+	work := func(ctx context.Context, outcome error) (err error) {
+		lease, err := pool.Acquire(ctx)
+		if err != nil {
+			return err
+		}
+		defer lease.End(&err)
+		fmt.Println("session", lease.Conn().id)
+		return outcome
+	}
+	for _, outcome := range []error{nil, errors.New("no rows"), io.ErrUnexpectedEOF, nil} {
+		fmt.Println(work(context.Background(), outcome))
+	}
+	// Output:
+	// session 1
+	// <nil>
+	// session 1
+	// no rows
+	// session 1
+	// unexpected EOF
+	// session 2
+	// <nil>
+}
+
 func ExampleLease_Discard() {
 	pool := newSessions(4)
 	defer pool.Close()
@@ -559,6 +588,78 @@ func ExampleTrace() {
 }
 
 // Two pools for the same server share what it allows.
+// One trace counts, another one prints.
+func ExampleJoinTraces() {
+	var acquired atomic.Int64
+	counts := &connpool.Trace{
+		Acquired: func(context.Context, connpool.AcquiredInfo) { acquired.Add(1) },
+	}
+	prints := &connpool.Trace{
+		Acquiring: func(context.Context, connpool.AcquiringInfo) { fmt.Println("acquiring") },
+		Acquired: func(_ context.Context, i connpool.AcquiredInfo) {
+			fmt.Println("acquired connection", i.Conn)
+		},
+		Released: func(_ context.Context, i connpool.ReleasedInfo) {
+			fmt.Println("released connection", i.Conn)
+		},
+	}
+	pool, err := connpool.New(connpool.Config[*session]{
+		Connect: numbered(),
+		Trace:   connpool.JoinTraces(counts, prints),
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer pool.Close()
+	for range 2 {
+		lease, err := pool.Acquire(context.Background())
+		if err != nil {
+			log.Fatal(err)
+		}
+		lease.Release()
+	}
+	fmt.Println(acquired.Load(), "leases")
+	// Output:
+	// acquiring
+	// acquired connection 1
+	// released connection 1
+	// acquiring
+	// acquired connection 1
+	// released connection 1
+	// 2 leases
+}
+
+// A session that has grown old is thrown away; one that the pool has no use for may
+// say goodbye first.
+func ExampleCloseReasonFrom() {
+	pool, err := connpool.New(connpool.Config[*session]{
+		Connect: numbered(),
+		Close: func(ctx context.Context, s *session) error {
+			reason, _ := connpool.CloseReasonFrom(ctx)
+			fmt.Printf("close session %d: %v\n", s.id, reason)
+			return nil
+		},
+		MaxUses: 2,
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	ctx := context.Background()
+	for range 3 {
+		lease, err := pool.Acquire(ctx)
+		if err != nil {
+			log.Fatal(err)
+		}
+		lease.Release()
+	}
+	if err := pool.Shutdown(ctx); err != nil {
+		log.Fatal(err)
+	}
+	// Unordered output:
+	// close session 1: uses
+	// close session 2: pool
+}
+
 func ExampleNewBudget() {
 	budget := connpool.NewBudget(3)
 	open := func(name string) *connpool.Pool[*session] {

@@ -2,6 +2,9 @@ package connpool
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"io"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -138,4 +141,99 @@ func TestTurnsWrapHarmlessly(t *testing.T) {
 		require.EqualValues(t, 6, p.Stats().StaleReleases)
 		requireFull(t, p, 1)
 	})
+}
+
+// TestFault77_EndSeesTheErrorThatTheFunctionReturns, which is not known yet where
+// the call is deferred.
+func TestFault77_EndSeesTheErrorThatTheFunctionReturns(t *testing.T) {
+	wrong := errors.New("no such table")
+	for _, tc := range []struct {
+		returns error
+		closed  int64
+	}{{nil, 0}, {wrong, 0}, {io.EOF, 1}, {fmt.Errorf("query: %w", ErrBadConn), 1}} {
+		synctest.Test(t, func(t *testing.T) { // one borrower
+			var tp tape
+			p, f := newPool(t, func(c *Config[*fakeConn]) { c.Trace = &Trace{Released: traced(tp.record).Released} })
+			work := func() (err error) {
+				lease, err := p.Acquire(t.Context())
+				if err != nil {
+					return err
+				}
+				defer lease.End(&err)
+				return tc.returns
+			}
+			require.Equal(t, tc.returns, work())
+			synctest.Wait()
+			require.Equal(t, tc.closed, f.closes.Load(), "%v", tc.returns)
+			require.Equal(t, tc.returns, tp.only(t, "Released").(ReleasedInfo).Err)
+			require.Zero(t, p.Stats().InUse)
+		})
+	}
+}
+
+// TestFault77_APanicInFlightDestroysTheConnectionAndGoesOn, whatever the panic's
+// value is, and whether or not the lease has ended before.
+func TestFault77_APanicInFlightDestroysTheConnectionAndGoesOn(t *testing.T) {
+	for name, value := range map[string]any{"a string": "boom", "an error": io.ErrNoProgress} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { // one borrower
+				p, f := newPool(t, only(1))
+				lease := acquire(t, p)
+				require.PanicsWithValue(t, value, func() {
+					var err error
+					defer lease.End(&err)
+					panic(value)
+				})
+				synctest.Wait()
+				require.EqualValues(t, 1, f.closes.Load())
+				require.EqualValues(t, 1, p.Stats().Closes[ClosedDiscarded])
+				require.EqualValues(t, 1, p.Stats().Panics)
+				requireFull(t, p, 1)
+
+				lease = acquire(t, p)
+				require.PanicsWithValue(t, value, func() {
+					defer lease.End(nil)
+					lease.Release()
+					panic(value)
+				})
+				require.PanicsWithValue(t, value, func() {
+					defer Lease[*fakeConn]{}.End(nil)
+					panic(value)
+				})
+				requireFull(t, p, 1)
+				require.EqualValues(t, 1, f.closes.Load(), "a stale End destroys nothing")
+			})
+		})
+	}
+}
+
+// TestFault77_APanicThatIsOverIsNoneInFlight: it was recovered before End came.
+func TestFault77_APanicThatIsOverIsNoneInFlight(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) { // one borrower
+		p, f := newPool(t, only(1))
+		func() {
+			lease := acquire(t, p)
+			defer lease.End(nil)
+			defer func() { _ = recover() }()
+			panic("boom")
+		}()
+		synctest.Wait()
+		require.Zero(t, f.closes.Load())
+		require.EqualValues(t, 1, p.Stats().Idle)
+	})
+}
+
+func TestFault77_EndWithoutAnErrorIsARelease(t *testing.T) {
+	p, f := newPool(t, only(1))
+	for range 3 {
+		acquire(t, p).End(nil)
+	}
+	Lease[*fakeConn]{}.End(nil)
+	require.Zero(t, f.closes.Load())
+	require.EqualValues(t, 1, p.Stats().Idle)
+	ctx, err := t.Context(), error(nil)
+	require.Zero(t, testing.AllocsPerRun(100, func() {
+		lease, _ := p.Acquire(ctx)
+		lease.End(&err)
+	}))
 }

@@ -57,8 +57,40 @@ func (l Lease[T]) Release() {
 	l.release(nil)
 }
 
+// End is ReleaseErr for a defer statement, with a pointer to the error that the
+// function returns:
+//
+//	func count(ctx context.Context) (n int, err error) {
+//		lease, err := pool.Acquire(ctx)
+//		if err != nil {
+//			return 0, err
+//		}
+//		defer lease.End(&err)
+//		...
+//
+// While the function panics the work has not ended, so the connection is
+// destroyed, as in Do; the panic goes on. That is noticed only if End itself is
+// deferred, and runtime.Goexit is not. A nil pointer is a plain Release.
+func (l Lease[T]) End(err *error) {
+	if v := recover(); v != nil {
+		defer panic(v)
+		returned := l.seat == nil
+		l.unlessReturned(&returned, ClosedDiscarded)
+		return
+	}
+	if err == nil {
+		l.Release()
+		return
+	}
+	l.ReleaseErr(*err)
+}
+
 // ReleaseErr ends the lease as Release does, or as Discard does if err is not
 // nil and IsBad(err).
+//
+// It is not for a defer statement, which evaluates its arguments at once: that
+// of defer lease.ReleaseErr(err) is the nil error that Acquire has just returned.
+// Defer End there.
 func (l Lease[T]) ReleaseErr(err error) {
 	switch {
 	case l.seat == nil:
