@@ -590,3 +590,52 @@ func TestFault116_UsesAreCountedOverATurnThatWraps(t *testing.T) {
 		require.EqualValues(t, 1, f.closes.Load())
 	})
 }
+
+// TestFault116_WorkGoesRoundAllConnectionsInTurn: one borrower, with pauses too
+// short, or long enough, for the connections to be due for a check.
+func TestFault116_WorkGoesRoundAllConnectionsInTurn(t *testing.T) {
+	for _, pause := range []time.Duration{0, 50 * time.Millisecond, 10 * time.Second} {
+		synctest.Test(t, func(t *testing.T) {
+			p, _ := newPool(t, func(c *Config[*fakeConn]) {
+				c.MaxSize, c.FIFO = 40, true
+				c.Check = func(context.Context, *fakeConn) error { return nil }
+			})
+			release(acquireN(t, p, 8)...)
+			time.Sleep(10 * pause)
+			var order []int64
+			for range 24 {
+				lease := acquire(t, p)
+				order = append(order, lease.Conn().id)
+				lease.Release()
+				time.Sleep(pause)
+			}
+			uses := map[int64]int{}
+			for i, id := range order {
+				uses[id]++
+				if pause == 0 {
+					require.Equal(t, order[i%8], id, "in turn")
+				}
+			}
+			if pause < time.Second { // the only one that needs no check is used first
+				require.Len(t, uses, 8)
+			}
+		})
+	}
+}
+
+// TestFault116_TheConnectionUsedLastIsLentFirstByDefault: one borrower.
+func TestFault116_TheConnectionUsedLastIsLentFirstByDefault(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, _ := newPool(t, only(8))
+		leases := acquireN(t, p, 8)
+		release(leases...)
+		first := acquire(t, p)
+		used := first.Conn().id
+		first.Release()
+		for range 8 {
+			lease := acquire(t, p)
+			require.Equal(t, used, lease.Conn().id)
+			lease.Release()
+		}
+	})
+}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/connpool/connpool/internal/explore"
+	"github.com/connpool/connpool/internal/idle"
 	"github.com/connpool/connpool/internal/slot"
 )
 
@@ -48,6 +49,19 @@ func TestExplore01_TwoWhoReturnServeTwoWhoWait(t *testing.T) {
 		r.Go("releaser", func() { h.release(leases[0]) })
 		r.Go("another", func() { h.release(leases[1]) })
 		r.Finally(func() { h.settled(2) })
+	})
+}
+
+func TestExplore01_WhoJoinsWhileAConnectionReturnsToAQueueGetsIt(t *testing.T) {
+	exploreHouse(t, 1, 3, func(r *explore.Run, h *house) {
+		h.idle, h.due = idle.NewQueue(), idle.NewQueue()
+		h.idle.Grow(firstChunk)
+		h.due.Grow(firstChunk)
+		lease := h.leased(1)[0]
+		r.Go("releaser", func() { h.release(lease) })
+		r.Go("waiter", h.borrow)
+		r.Go("another", h.borrow)
+		r.Finally(func() { h.settled(1) })
 	})
 }
 

@@ -94,7 +94,9 @@ func (l Lease[T]) End(err *error) {
 func (l Lease[T]) ReleaseErr(err error) {
 	switch {
 	case l.seat == nil:
-	case err != nil && l.isBad(err):
+	case err == nil:
+		l.Release()
+	case l.isBad(err):
 		l.discard(err, true)
 	default:
 		l.release(err)

@@ -111,7 +111,7 @@ func New[T any](cfg Config[T]) (*Pool[T], error) {
 	}
 	p := &Pool[T]{cfg: full, epoch: time.Now(), period: full.sweepPeriod(), drained: make(chan struct{})}
 	p.ctx, p.cancel = context.WithCancelCause(context.Background())
-	p.idle, p.due = idle.New(cells(full.MaxSize)), idle.New(0)
+	p.idle, p.due = full.lists()
 	p.queue.Init(&p.gate, full.MaxWaiting)
 	p.counted = full.MinIdle > 0 || full.MaxIdle != 0
 	p.plain = !full.cleans() && !p.counted && !full.ReclaimLost && !full.Trace.follows()

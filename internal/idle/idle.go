@@ -1,6 +1,7 @@
 // Package idle is the lock-free list of slots that may be lent, by number: a
 // last-in, first-out stack, and in front of it a few cells of one number each, so
-// that borrowers on different processors do not meet on one cache line.
+// that borrowers on different processors do not meet on one cache line. Where
+// connections are to be used in turn, a queue under a lock takes its place.
 //
 // The list is a hint. A number in it may be of a slot that has since been lent,
 // closed or claimed; who meets it finds out from the slot's word. So a number
@@ -21,6 +22,7 @@ import (
 // list twice.
 type List struct {
 	cells []cell
+	queue *queue        // in place of all that follows, or nil
 	salt  atomic.Uint32 // mixed into who goes to which cell; see Missed
 	_     [128]byte
 
@@ -60,6 +62,10 @@ func New(cells int) *List { return &List{cells: make([]cell, cells)} }
 // Grow makes room for the numbers below n. The caller must not call it from two
 // goroutines at once, nor push a number before there is room for it.
 func (l *List) Grow(n int) {
+	if l.queue != nil {
+		l.queue.grow(n)
+		return
+	}
 	for k, room := 0, 0; room < n; k++ {
 		if l.next[k] == nil {
 			l.next[k] = make([]explore.Uint32, first<<k)
@@ -91,6 +97,10 @@ func (l *List) Push(n uint32) {
 			return
 		}
 	}
+	if l.queue != nil {
+		l.queue.push(n)
+		return
+	}
 	l.pushStack(n)
 }
 
@@ -99,6 +109,9 @@ func (l *List) Push(n uint32) {
 // so who goes to sleep on a false must look again where the pusher is sure to
 // see it.
 func (l *List) Pop() (n uint32, ok bool) {
+	if l.queue != nil {
+		return l.queue.pop()
+	}
 	if n, ok = l.popStack(); ok {
 		return n, true
 	}
@@ -113,6 +126,9 @@ func (l *List) Pop() (n uint32, ok bool) {
 // Empty reports whether a Pop would find nothing. Whoever pushes afterwards is
 // sure to see what the caller has written before.
 func (l *List) Empty() bool {
+	if l.queue != nil {
+		return l.queue.empty()
+	}
 	if uint32(l.head.Load()) != 0 {
 		return false
 	}

@@ -19,7 +19,8 @@ type list interface {
 
 // twin is a slice under a mutex.
 type twin struct {
-	mu struct {
+	fifo bool
+	mu   struct {
 		sync.Mutex
 		stack []uint32
 	}
@@ -44,8 +45,11 @@ func (t *twin) Pop() (n uint32, ok bool) {
 	if last < 0 {
 		return 0, false
 	}
+	if t.fifo {
+		last = 0
+	}
 	n = t.mu.stack[last]
-	t.mu.stack = t.mu.stack[:last]
+	t.mu.stack = slices.Delete(t.mu.stack, last, last+1)
 	return n, true
 }
 
@@ -74,6 +78,7 @@ var lists = []struct {
 	{"7 cells", func() list { return New(7) }},
 	{"no cells, tags about to wrap", func() list { return aboutToWrap(0) }},
 	{"2 cells, tags about to wrap", func() list { return aboutToWrap(2) }},
+	{"a queue", func() list { return NewQueue() }},
 }
 
 // aboutToWrap returns an empty list whose tag comes back to 0 after a few
