@@ -121,6 +121,7 @@ func (p *Pool[T]) vacateLocked(s *seat[T]) {
 	p.mu.debt = min(p.mu.debt, max(0, p.mu.open-p.mu.limit))
 	p.mu.free = append(p.mu.free, s.n)
 	p.noteLocked()
+	p.announceLocked()
 }
 
 // vacated passes on what a slot that has become empty leaves free.
@@ -134,12 +135,11 @@ func (p *Pool[T]) vacated() {
 // dials are cancelled, idle connections are closed, and leased ones close as
 // they return. It does not wait for any of that; Shutdown does. It returns nil,
 // and closing a closed pool does nothing.
-//
-// Seams 7 and 9: closed is set before the words are marked, and no slot opens
-// once it is set. So each slot is either marked before it becomes idle, and its
-// owner's compare-and-swap fails and sees the mark, or is found idle here. The
-// idle list is not needed for that.
 func (p *Pool[T]) Close() error {
+	// Seams 7 and 9: closed is set before the words are marked, and no slot opens
+	// once it is set. So each slot is either marked before it becomes idle, and its
+	// owner's compare-and-swap fails and sees the mark, or is found idle here. The
+	// idle list is not needed for that.
 	p.mu.Lock()
 	if p.mu.closed {
 		p.mu.Unlock()

@@ -93,7 +93,7 @@ type Config[T any] struct {
 	MinIdle int
 
 	// MaxIdle is the most kept idle; connections above it are a burst and close on
-	// return. Default MaxSize; negative keeps none.
+	// return, in the background (see Settled). Default MaxSize; negative keeps none.
 	MaxIdle int
 
 	// MaxConnecting is the most dials at once. Default 8. A new pool starts with

@@ -280,7 +280,6 @@ func (p *Pool[T]) dialFailed(s *seat[T], started time.Duration, err error) {
 	}
 	known := p.mu.outage
 	p.vacateLocked(s)
-	p.announceLocked()
 	p.mu.Unlock()
 	if !closed {
 		p.noteConnectError(err, known)
@@ -311,7 +310,14 @@ func (p *Pool[T]) noteOutage(began bool, since time.Duration, err error) {
 	})
 }
 
-// announceLocked wakes Warm: a dial has ended, or the pool is closed.
+// announce wakes Warm and Settled: a dial has ended, a slot has become empty or
+// idle, or the pool is closed.
+func (p *Pool[T]) announce() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.announceLocked()
+}
+
 func (p *Pool[T]) announceLocked() {
 	if p.mu.changed != nil {
 		close(p.mu.changed)

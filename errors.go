@@ -14,6 +14,8 @@ import (
 var (
 	// ErrClosed: the pool is closed.
 	ErrClosed = errors.New("connpool: pool is closed")
+	// ErrPaused: Ready was asked while the pool is paused. Acquires wait.
+	ErrPaused = errors.New("connpool: pool is paused")
 	// ErrExhausted: every connection that may be open is in use (or being checked,
 	// reset or closed).
 	ErrExhausted = errors.New("connpool: every connection is in use")
@@ -152,6 +154,9 @@ func (e *AcquireError) describeWait(b *strings.Builder) {
 	switch {
 	case errors.Is(e.Err, ErrClosed):
 		b.WriteString("pool is closed")
+		return
+	case errors.Is(e.Err, ErrPaused):
+		b.WriteString("pool is paused")
 		return
 	case errors.Is(e.Err, ErrQueueFull):
 		b.WriteString("too many callers are waiting")

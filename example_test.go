@@ -10,6 +10,8 @@ import (
 	"io"
 	"log"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -493,6 +495,54 @@ func ExamplePool_Warm() {
 	}
 	fmt.Println("idle:", pool.Stats().Idle)
 	// Output: idle: 3
+}
+
+// A readiness probe, such as that of Kubernetes.
+func ExamplePool_Ready() {
+	pool := newSessions(4)
+
+	ready := func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(r.Context(), time.Second)
+		defer cancel()
+		if err := pool.Ready(ctx); err != nil {
+			http.Error(w, err.Error(), http.StatusServiceUnavailable)
+		}
+	}
+	probe := func() {
+		answer := httptest.NewRecorder()
+		ready(answer, httptest.NewRequest("GET", "/readyz", nil))
+		fmt.Println(answer.Code, strings.TrimSpace(answer.Body.String()))
+	}
+	probe()
+	pool.Close()
+	probe()
+	// Output:
+	// 200
+	// 503 connpool "orders": pool is closed
+}
+
+// After a failover, the old connections are gone before the program goes on.
+func ExamplePool_Settled() {
+	var closed atomic.Int64
+	pool, err := connpool.New(connpool.Config[*session]{
+		Connect: numbered(),
+		Close:   func(context.Context, *session) error { closed.Add(1); return nil },
+		MinSize: 3,
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer pool.Close()
+	ctx := context.Background()
+	if err := pool.Warm(ctx); err != nil {
+		log.Fatal(err)
+	}
+	pool.Retire()
+	if err := pool.Settled(ctx); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println("closed:", closed.Load())
+	// Output: closed: 3
 }
 
 func ExampleConfig() {

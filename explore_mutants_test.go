@@ -74,7 +74,7 @@ var mutants = []mutant{
 
 	// Dialling, and the pool's own goroutines.
 	{"a slot is freed before its connection is closed", "close.go", []edit{
-		{"\tp.noteClosed(reason, age, cause)\n\tif p.cfg.Close == nil {", "\tp.noteClosed(reason, age, cause)\n\tif p.cfg.Close != nil {\n\t\tp.vacate(s)\n\t}\n\tif p.cfg.Close == nil {"},
+		{"\tp.noteClosed(s, reason, cause)\n\tif p.cfg.Close == nil {", "\tp.noteClosed(s, reason, cause)\n\tif p.cfg.Close != nil {\n\t\tp.vacate(s)\n\t}\n\tif p.cfg.Close == nil {"},
 		{"end:     func(error) { p.vacate(s) },", "end:     func(error) {},"},
 	}, "TestExplore06_ASlotOpens"},
 	{"who empties a slot does not say that there is room", "close.go", []edit{{"\tp.mu.free = append(p.mu.free, s.n)\n\tp.noteLocked()\n", "\tp.mu.free = append(p.mu.free, s.n)\n"}}, "TestExplore06_ASlotOpens"},
@@ -90,6 +90,13 @@ var mutants = []mutant{
 	{"a pool that grows dials for nobody", "resize.go", []edit{{"\t\tp.shut(s, ClosedResized, nil)\n\t}\n\tp.grow()\n", "\t\tp.shut(s, ClosedResized, nil)\n\t}\n"}}, "TestExplore15_WhoJoins"},
 	{"a Retire does not reach a dial", "close.go", []edit{{"w := s.word.Mark(mark); s.claimIdle", "w := s.word.Load(); s.claimIdle"}}, "TestExplore16_WhoWaits"},
 	{"who only tries dials beside another dial", "dial.go", []edit{{"p.mu.connecting == 0 && !p.mu.closed", "!p.mu.closed"}}, "TestExplore18"},
+
+	// Settled.
+	{"what returns to the idle list tells nobody", "serve.go", []edit{{"\t\tp.announce()\n", ""}}, "TestExplore20_SettledHears"},
+	{"Settled looks before it says that it waits", "settled.go", []edit{
+		{"\tp.settling(1)\n\tdefer p.settling(-1)\n\tfor unsettled := p.unsettled(); ; {\n\t\tleft, changed := p.stillUnsettled(unsettled)", "\tunsettled := p.unsettled()\n\tleft, changed := p.stillUnsettled(unsettled)\n\tp.settling(1)\n\tdefer p.settling(-1)\n\tfor first := true; ; {\n\t\tif !first {\n\t\t\tleft, changed = p.stillUnsettled(unsettled)\n\t\t}\n\t\tfirst = false"},
+	}, "TestExplore20_SettledHears"},
+	{"a slot that becomes empty tells nobody", "close.go", []edit{{"\tp.noteLocked()\n\tp.announceLocked()\n", "\tp.noteLocked()\n"}}, "TestExplore20_SettledWaits"},
 
 	// Resize and Pause.
 	{"every marked slot pays for a shrink", "resize.go", []edit{{"\tif p.mu.debt > 0 {\n\t\tp.mu.debt--\n\t\treturn true", "\tif true {\n\t\tp.mu.debt--\n\t\treturn true"}}, "TestExplore15_AShrinkIsPaid"},

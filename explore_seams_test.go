@@ -358,3 +358,26 @@ func TestExplore14_AStaleLeaseNeverSeesTheNextConnection(t *testing.T) {
 		r.Finally(func() { h.settled(1) })
 	})
 }
+
+// seam 20
+func TestExplore20_SettledHearsOfALeaseThatReturns(t *testing.T) {
+	exploreHouse(t, 1, 3, func(r *explore.Run, h *house) {
+		h.cfg.Clean, h.plain = func(*thing) error { return nil }, false
+		lease := h.leased(1)[0]
+		r.Go("releaser", func() { h.release(lease) })
+		r.Go("settler", func() { r.Require(h.Settled(background) == nil, "not settled") })
+		r.Finally(func() { h.settled(1) })
+	})
+}
+
+func TestExplore20_SettledWaitsForWhatIsClosed(t *testing.T) {
+	exploreDialling(t, 1, 3, func(r *explore.Run, h *house) {
+		lease := h.held()
+		r.Go("releaser", func() {
+			h.end(lease, func(l Lease[*thing]) { l.Discard(nil) })
+			r.Require(h.Settled(background) == nil, "not settled")
+			r.Require(h.gauges().Closing == 0, "still closing")
+		})
+		r.Finally(func() { h.settled(0) })
+	})
+}

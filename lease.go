@@ -103,7 +103,8 @@ func (l Lease[T]) ReleaseErr(err error) {
 	}
 }
 
-// Discard ends the lease and destroys the connection. If cause is bad, by IsBad,
+// Discard ends the lease and destroys the connection, in the background: Settled
+// waits for that. If cause is bad, by IsBad,
 // and not just a context's error, it makes the connections that are open now
 // suspect: they are checked before they are lent again.
 func (l Lease[T]) Discard(cause error) {

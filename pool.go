@@ -20,6 +20,7 @@ const (
 	gateHooked                       // something is to be done with every hand-out
 	gateBudget                       // another pool waits for a unit of the Budget
 	gateSampled                      // capture borrowers' stacks, however much is idle
+	gateSettled                      // Settled waits for slots to become idle
 )
 
 // gateRelease are the bits that a releaser looks for after its push.
@@ -84,7 +85,8 @@ type Pool[T any] struct {
 		outage  bool          // reported, and not ended yet
 		warm    int           // the warmers want this many open
 		warmers int           // calls of Warm under way
-		changed chan struct{} // closed when a dial ends, if Warm waits for it
+		settled int           // calls of Settled under way
+		changed chan struct{} // closed when a dial or a close ends, if Warm or Settled waits
 
 		leases uint64 // leases that have ended, and openings, as far as tallied
 		opened uint64 // openings alone

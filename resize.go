@@ -8,8 +8,8 @@ import (
 
 // Resize sets MaxSize while the pool is at work; a Sizer goes on from the new
 // size. Growing serves those who wait at once. Shrinking closes idle connections
-// at once, and as many of the leased ones as are too many when they return. The
-// error says what is wrong with maxSize.
+// at once, and as many of the leased ones as are too many when they return; Settled
+// waits for the closing. The error says what is wrong with maxSize.
 func (p *Pool[T]) Resize(maxSize int) error {
 	switch {
 	case maxSize < 1 || maxSize > LargestMaxSize:
@@ -94,9 +94,10 @@ func (p *Pool[T]) condemned(s *seat[T], w slot.Word) bool {
 // thrown away. No acquire that begins after Retire has returned gets one of
 // them. Callers that wait get new ones at once.
 //
-// Seam 16: the dial rule runs here, and again as each slot becomes empty; nobody
-// waits for a lease to return.
+// The closing goes on in the background: Settled waits for it.
 func (p *Pool[T]) Retire() {
+	// Seam 16: the dial rule runs here, and again as each slot becomes empty; nobody
+	// waits for a lease to return.
 	p.mu.Lock()
 	claimed := p.doomLocked(slot.Retired)
 	p.mu.Unlock()

@@ -227,6 +227,9 @@ func (p *Pool[T]) list(s *seat[T], before slot.Word) {
 // and then sleeps for ever.
 func (p *Pool[T]) look() {
 	gate := p.gate.Load()
+	if gate&gateSettled != 0 {
+		p.announce()
+	}
 	if gate&gateBudget != 0 {
 		p.cfg.Budget.collect(p)
 	}

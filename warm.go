@@ -7,8 +7,14 @@ import "context"
 // *AcquireError.
 func (p *Pool[T]) Warm(ctx context.Context) error {
 	b := borrower[T]{pool: p, ctx: mustContext(ctx)}
+	return b.warm(max(p.cfg.MinSize, p.cfg.MinIdle, 1))
+}
+
+// warm opens connections until so many are open, or as many as may stay.
+func (b *borrower[T]) warm(want int) error {
+	p := b.pool
 	began, failures := p.now(), p.count.connectErrors.Load()
-	want := p.beginWarming()
+	want = p.beginWarming(want)
 	defer p.endWarming()
 	for {
 		p.grow()
@@ -23,17 +29,17 @@ func (p *Pool[T]) Warm(ctx context.Context) error {
 		}
 		select {
 		case <-changed:
-		case <-ctx.Done():
+		case <-b.ctx.Done():
 			b.waited = p.now() - began
 			return b.fail(StageWait, b.ended())
 		}
 	}
 }
 
-func (p *Pool[T]) beginWarming() (want int) {
+func (p *Pool[T]) beginWarming(most int) (want int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	want = min(max(p.cfg.MinSize, p.cfg.MinIdle, 1), p.mu.limit, p.maxIdleLocked())
+	want = min(most, p.mu.limit, p.maxIdleLocked())
 	p.mu.warmers++
 	p.mu.warm = max(p.mu.warm, want)
 	return want
@@ -52,8 +58,13 @@ func (p *Pool[T]) endWarming() {
 func (p *Pool[T]) warmth() (live int, failing error, changed <-chan struct{}) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	return p.liveLocked(), p.mu.pace.Failing(), p.changedLocked()
+}
+
+// changedLocked returns a channel that announceLocked closes.
+func (p *Pool[T]) changedLocked() <-chan struct{} {
 	if p.mu.changed == nil {
 		p.mu.changed = make(chan struct{})
 	}
-	return p.liveLocked(), p.mu.pace.Failing(), p.mu.changed
+	return p.mu.changed
 }
