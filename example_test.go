@@ -506,7 +506,9 @@ func ExamplePool_Ready() {
 		defer cancel()
 		if err := pool.Ready(ctx); err != nil {
 			http.Error(w, err.Error(), http.StatusServiceUnavailable)
+			return
 		}
+		fmt.Fprintln(w, "ready")
 	}
 	probe := func() {
 		answer := httptest.NewRecorder()
@@ -517,7 +519,7 @@ func ExamplePool_Ready() {
 	pool.Close()
 	probe()
 	// Output:
-	// 200
+	// 200 ready
 	// 503 connpool "orders": pool is closed
 }
 
