@@ -60,10 +60,7 @@ func TestFault81_ReadyDoesNotQueueBehindTraffic(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, _ := newPool(t, only(2))
 		leases := acquireN(t, p, 2)
-		var waiting []*pending
-		for range 10 {
-			waiting = append(waiting, begin(t.Context(), p))
-		}
+		waiting := beginN(t.Context(), p, 10)
 		for range 5 { // just lent, and held for long
 			err, took := probe(t, p)
 			require.NoError(t, err)
