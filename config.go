@@ -34,14 +34,21 @@ type Config[T any] struct {
 	// "connpool-1", numbered within the process.
 	Name string
 
-	// Connect opens a connection. Required. Its context carries the values of a
-	// caller that waits, has ConnectTimeout as its deadline, and is cancelled by
-	// Close but not by the caller: a dial outlives a caller that gives up, and
-	// serves the next. A nil connection without an error is refused.
+	// Connect opens a connection. Required. Its context has ConnectTimeout as its
+	// deadline, and is cancelled by Close but not by the caller: a dial outlives a
+	// caller that gives up, and serves the next. It carries the values of the caller
+	// that has waited longest, or none: a dial for MinSize, MinIdle, Warm, Ready or
+	// TryAcquire is nobody's in particular. A nil connection without an error is
+	// refused.
+	//
+	// The context ends when Connect returns. A connection must not depend on it
+	// (exec.CommandContext, a stream that is opened with it): give it one that
+	// Close ends. Values that every dial needs belong in the function itself.
 	Connect func(ctx context.Context) (T, error)
 
 	// Close closes a connection, within CloseTimeout. It is called once for each
-	// that Connect returned, except those hijacked. Default: T's Close() error,
+	// that Connect returned, except those hijacked. CloseReasonFrom returns why from
+	// its context, which has no other values. Default: T's Close() error,
 	// Close(context.Context) error or Close(); a T with none of them is dropped.
 	Close func(ctx context.Context, conn T) error
 
@@ -60,7 +67,8 @@ type Config[T any] struct {
 	// Check finds out by a round trip whether a connection works, within
 	// CheckTimeout. It runs before a hand-out when one is due (CheckAfterIdle, or
 	// after another connection was found dead) and on idle connections every
-	// CheckInterval. An error destroys the connection. Default: T's
+	// CheckInterval. An error destroys the connection. Its context has no caller's
+	// values, as the check is nobody's in particular. Default: T's
 	// Ping(context.Context) error, where T has that method.
 	Check func(ctx context.Context, conn T) error
 
@@ -72,7 +80,8 @@ type Config[T any] struct {
 
 	// Reset cleans a connection by a round trip after each lease, within
 	// CheckTimeout, while the next borrower waits. Any error destroys the
-	// connection. Default: none.
+	// connection. Its context has no caller's values: the lease is over. Default:
+	// none.
 	Reset func(ctx context.Context, conn T) error
 
 	// IsBad reports whether an error of the user's work, given to Do or

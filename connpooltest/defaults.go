@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"log/slog"
-	"net"
 	"reflect"
 	"time"
 
@@ -27,7 +26,7 @@ func withDefaults[T any](cfg connpool.Config[T]) connpool.Config[T] {
 		}
 	}
 	if cfg.IsBad == nil {
-		cfg.IsBad = isBad
+		cfg.IsBad = connpool.DefaultIsBad
 	}
 	cfg.ConnectTimeout = bounded(cfg.ConnectTimeout, 10*time.Second)
 	cfg.CheckTimeout = bounded(cfg.CheckTimeout, 5*time.Second)
@@ -73,12 +72,6 @@ func aliveByIsClosed[T any](conn T) error {
 		return connpool.ErrBadConn
 	}
 	return nil
-}
-
-func isBad(err error) bool {
-	var netErr net.Error
-	return errors.As(err, &netErr) || errors.Is(err, connpool.ErrBadConn) || errors.Is(err, io.EOF) ||
-		errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }
 
 // refusal returns what New says of the Config. No connection is opened for it.

@@ -39,6 +39,12 @@ var (
 		"the pool looks at the error alone, so nobody ever closes that connection",
 		"close it before you return the error, and return nil in its place",
 	}
+	diesOfContext = fault{
+		"a connection works until the context of the Connect that opened it ends: then %s says %s",
+		"the context of a dial ends when Connect returns, so every connection would be dead when it is lent",
+		"give what lives as long as the connection a context of its own, which Close cancels " +
+			"(exec.Command in place of exec.CommandContext, context.WithoutCancel for a stream)",
+	}
 	connectShared = fault{
 		"two Connects returned the same connection",
 		"the pool would lend one connection to two users at once, and close it under the hands of one",
@@ -129,6 +135,11 @@ var (
 		"IsBad does not count connpool.ErrBadConn as bad",
 		"work that reports a broken connection in the way the pool's documentation says would have it lent again",
 		"return true for errors that match connpool.ErrBadConn",
+	}
+	blamesForOthers = fault{
+		"IsBad counts the failure of another acquire as bad, if a timeout is why",
+		"work that needs two pools would lose its connection of the one whenever the other is exhausted or its server is down",
+		"return false for a *connpool.AcquireError before looking at what it wraps, or build on connpool.DefaultIsBad, which does",
 	}
 )
 

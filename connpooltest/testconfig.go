@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/connpool/connpool"
 )
@@ -19,6 +21,7 @@ import (
 //   - Connect returns a connection, not nil and not with an error, and each time
 //     another one. With a context that has ended it fails, and it returns soon
 //     when its context ends meanwhile.
+//   - A connection outlives the context of the Connect that opened it.
 //   - Alive, Check, Clean and Prepare pass a fresh connection, and so they do
 //     when it has been borrowed, returned and Reset. Reset leaves nothing behind
 //     that one of them would object to.
@@ -27,7 +30,7 @@ import (
 //     ends meanwhile.
 //   - Close succeeds; a second Close of the same connection, as after a borrower
 //     that has closed it, does no harm to it or to others.
-//   - IsBad knows ErrBadConn.
+//   - IsBad knows ErrBadConn, and does not blame a connection for another acquire.
 //   - Nothing outlasts its time-out, panics, or calls runtime.Goexit.
 //   - No goroutine is left behind, those apart that the first connection started.
 //
@@ -45,7 +48,7 @@ func TestConfig[T any](t testing.TB, cfg connpool.Config[T]) {
 		return
 	}
 	tr.step = firstStep
-	if !tr.tryFresh() {
+	if !tr.tryOutliving() || !tr.tryFresh() {
 		return // nothing can be tried without a connection
 	}
 	for _, s := range []struct {
@@ -63,6 +66,33 @@ func TestConfig[T any](t testing.TB, cfg connpool.Config[T]) {
 		s.try()
 	}
 	tr.tryGoroutines()
+}
+
+// settling is how long a connection is given to die of the end of a context: a
+// process has to be killed, and its end noticed.
+const settling = 100 * time.Millisecond
+
+// tryOutliving asks about a connection while the context that it was opened with
+// lasts, and after that, and reports whether there is one that outlives it.
+func (tr *trial[T]) tryOutliving() bool {
+	tr.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), tr.cfg.ConnectTimeout)
+	defer cancel()
+	conn, ok := tr.openWith(ctx)
+	if !ok {
+		return false
+	}
+	defer tr.shut(conn)
+	before := tr.ask(conn)
+	cancel()
+	time.Sleep(settling)
+	for _, now := range tr.ask(conn) {
+		if now.failedSince(before) {
+			tr.report(diesOfContext.of(now.by, printed(now.err)))
+			return false
+		}
+	}
+	return true
 }
 
 // tryFresh takes a connection through two leases, as far as it gets, and
@@ -102,6 +132,12 @@ type verdict struct {
 }
 
 func (v verdict) fine() bool { return v.returned && v.err == nil }
+
+// failedSince reports whether the verdict was fine before and is not any more.
+func (v verdict) failedSince(before []verdict) bool {
+	was := func(w verdict) bool { return w.by == v.by && w.fine() }
+	return v.returned && v.err != nil && slices.ContainsFunc(before, was)
+}
 
 // ask asks Alive and Check. An Alive that is unsure has said nothing, if there
 // is a Check.
@@ -203,8 +239,7 @@ func (tr *trial[T]) tryTwo() {
 	tr.shut(first)
 	tr.shut(first)
 	for _, now := range tr.ask(second) {
-		passed := slices.ContainsFunc(before, func(v verdict) bool { return v.by == now.by && v.fine() })
-		if passed && now.returned && now.err != nil {
+		if now.failedSince(before) {
 			tr.report(closeHurtsOthers.of(now.by, printed(now.err)))
 		}
 	}
@@ -231,13 +266,24 @@ func (tr *trial[T]) tryClosed() {
 // tryIsBad asks IsBad about what it may meet.
 func (tr *trial[T]) tryIsBad() {
 	tr.t.Helper()
-	for _, err := range []error{connpool.ErrBadConn, context.Canceled, context.DeadlineExceeded, errNotNow} {
-		bad := false
-		out := tr.inline("IsBad", func() error { bad = tr.cfg.IsBad(fmt.Errorf("query: %w", err)); return nil })
-		if out.returned && !bad && err == connpool.ErrBadConn {
-			tr.report(blindToBad)
-		}
+	for _, err := range []error{context.Canceled, context.DeadlineExceeded} {
+		tr.isBad(err)
 	}
+	if bad, ok := tr.isBad(connpool.ErrBadConn); ok && !bad {
+		tr.report(blindToBad)
+	}
+	another := &connpool.AcquireError{Pool: "another", Err: os.ErrDeadlineExceeded}
+	plain, ok := tr.isBad(errNotNow) // one that counts every error as bad means it
+	if bad, asked := tr.isBad(another); ok && asked && bad && !plain {
+		tr.report(blamesForOthers)
+	}
+}
+
+func (tr *trial[T]) isBad(err error) (bad, ok bool) {
+	tr.t.Helper()
+	err = fmt.Errorf("query: %w", err)
+	out := tr.inline("IsBad", func() error { bad = tr.cfg.IsBad(err); return nil })
+	return bad, out.returned
 }
 
 // tryGoroutines looks for goroutines that have been left behind. While a

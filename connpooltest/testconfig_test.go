@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os/exec"
 	"runtime"
 	"strings"
 	"sync/atomic"
@@ -139,6 +140,38 @@ func TestEachFaultOfAConfigIsNamed(t *testing.T) {
 						time.Sleep(3 * time.Second)
 					}
 					return s.connect(ctx)
+				}
+			}},
+		{"IsBad blames a connection for another pool", []string{"IsBad counts the failure of another acquire as bad, if a timeout is why"},
+			func(c *config, s *server) {
+				c.IsBad = func(err error) bool {
+					var netErr net.Error
+					return errors.Is(err, connpool.ErrBadConn) || errors.As(err, &netErr)
+				}
+			}},
+		{"every error is bad", nil, func(c *config, s *server) { c.IsBad = func(error) bool { return true } }},
+		{"a connection dies of its dial's context, at once", []string{"a connection works until the context of the Connect that opened it ends: then Alive says session is closed"},
+			func(c *config, s *server) {
+				c.Connect = func(ctx context.Context) (*session, error) {
+					conn, err := s.connect(ctx)
+					if err == nil {
+						context.AfterFunc(ctx, func() { s.close(context.Background(), conn) })
+					}
+					return conn, err
+				}
+			}},
+		{"a connection dies of its dial's context, a little later", []string{"a connection works until the context of the Connect that opened it ends: then Check says session is closed"},
+			func(c *config, s *server) {
+				c.Alive = nil
+				c.Connect = func(ctx context.Context) (*session, error) {
+					conn, err := s.connect(ctx)
+					if err == nil {
+						context.AfterFunc(ctx, func() {
+							time.Sleep(50 * time.Millisecond)
+							s.close(context.Background(), conn)
+						})
+					}
+					return conn, err
 				}
 			}},
 		{"Connect hangs", []string{"Connect did not return within 10s"},
@@ -397,4 +430,73 @@ func tryMethods[T any](t *testing.T, of func(*session) T) (what []string) {
 		what = says.what()
 	})
 	return what
+}
+
+// process is a child that answers as long as it lives.
+type process struct {
+	cmd *exec.Cmd
+	in  io.WriteCloser
+	out *bufio.Reader
+}
+
+func startProcess(cmd *exec.Cmd) (*process, error) {
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		return nil, err
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	return &process{cmd, in, bufio.NewReader(out)}, cmd.Start()
+}
+
+func (p *process) Ping(context.Context) error {
+	if _, err := fmt.Fprintln(p.in, "hello"); err != nil {
+		return err
+	}
+	_, err := p.out.ReadString('\n')
+	return err
+}
+
+func (p *process) Close() error {
+	p.in.Close()
+	_ = p.cmd.Process.Kill()
+	_ = p.cmd.Wait()
+	return nil
+}
+
+func TestFault78_AProcessThatIsKilledWhenItsDialEndsIsFound(t *testing.T) {
+	cat, err := exec.LookPath("cat")
+	if err != nil {
+		t.Skip("there is no program to run: ", err)
+	}
+	for name, command := range map[string]func(context.Context) *exec.Cmd{
+		"exec.Command":        func(context.Context) *exec.Cmd { return exec.Command(cat) },
+		"exec.CommandContext": func(ctx context.Context) *exec.Cmd { return exec.CommandContext(ctx, cat) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			says := &recorder{TB: t}
+			connpooltest.TestConfig(says, connpool.Config[*process]{
+				Connect: func(ctx context.Context) (*process, error) {
+					if err := ctx.Err(); err != nil {
+						return nil, err
+					}
+					return startProcess(command(ctx))
+				},
+				Check: func(ctx context.Context, p *process) error {
+					if err := ctx.Err(); err != nil {
+						return err
+					}
+					return p.Ping(ctx)
+				},
+			})
+			if name == "exec.Command" {
+				require.Empty(t, says.what())
+				return
+			}
+			require.Len(t, says.what(), 1)
+			require.Contains(t, says.what()[0], "a connection works until the context of the Connect that opened it ends: then Check says ")
+		})
+	}
 }

@@ -132,8 +132,18 @@ func (tr *trial[T]) inline(name string, f func() error) outcome {
 // open returns a connection, or reports why there is none.
 func (tr *trial[T]) open() (conn T, ok bool) {
 	tr.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), tr.cfg.ConnectTimeout)
+	defer cancel()
+	return tr.openWith(ctx)
+}
+
+// openWith is open with a context that has ConnectTimeout and does not end when
+// Connect has returned.
+func (tr *trial[T]) openWith(ctx context.Context) (conn T, ok bool) {
+	tr.t.Helper()
 	dial := tr.dial()
-	out := tr.within("Connect", tr.cfg.ConnectTimeout, dial.run)
+	limit := tr.cfg.ConnectTimeout
+	out := tr.run("Connect", limit+patience, hangs.of("Connect", limit), func() error { return dial.run(ctx) })
 	switch {
 	case !out.returned:
 		dial.abandon()
