@@ -1,18 +1,38 @@
-// Package connpool is a pool of connections, or of anything else that is dear to
-// open: generic, in-process, bounded and fair.
+// Package connpool is a pool of connections, or of anything else that is expensive
+// to open: generic, in-process, bounded and fair.
 //
-//	pool, err := connpool.New(connpool.Config[net.Conn]{
-//		Connect: func(ctx context.Context) (net.Conn, error) { return dialer.DialContext(ctx, "tcp", addr) },
+//	pool, err := connpool.New(connpool.Config[*session]{
+//		Name:    "orders",
+//		Connect: func(ctx context.Context) (*session, error) { return dial(ctx, addr) },
 //		MaxSize: 16,
 //	})
+//	if err != nil {
+//		return err
+//	}
 //	defer pool.Close()
+//
+//	err = pool.Do(ctx, func(ctx context.Context, s *session) error {
+//		return s.transfer(ctx, from, to)
+//	})
+//
+// Do ends the lease by the error of the work: a connection that is broken, that the
+// context's end has cut off in the middle of a reply, or that the work has left by
+// a panic, is closed and not lent again. Where a lease is to last for longer than a
+// function literal, End does the same:
 //
 //	lease, err := pool.Acquire(ctx)
 //	if err != nil {
 //		return err
 //	}
-//	defer lease.Release()
-//	use(lease.Conn())
+//	defer lease.End(&err) // err is the function's result
+//	return transfer(ctx, lease.Conn(), from, to)
+//
+// Release says that the connection is as good as new. For a protocol on a bare
+// net.Conn it is the wrong end after a timeout: the reply that came too late would
+// be the next borrower's. Package netconn knows of deadlines and of unread replies;
+// pgxconn pools pgx's connections, sqlconn those of any database/sql driver, and
+// keyed keeps a pool for each address or tenant. connpooltest tries a Config
+// before a service relies on it.
 //
 // # What it promises
 //
@@ -32,18 +52,25 @@
 //   - An error says who holds what, or why the server cannot be reached, and a
 //     full pool, a closed one and a dead server are told apart.
 //   - An acquire and release that find an idle connection take no lock, read no
-//     clock and allocate nothing, unless MinIdle, Trace or captured stacks ask for
-//     it; a pool at rest wakes nothing.
+//     clock and allocate nothing, unless Alive, Prepare, Reset, Clean, MinIdle,
+//     MaxIdle, MaxUses, FIFO, Trace or captured stacks ask for it; a pool at rest
+//     wakes nothing.
 //
 // What a lease protects goes through Lease.Conn. A connection that is saved in a
 // variable and used after the lease has ended is beyond any pool. A Hijack or an
 // abandoned callback may leave a connection open that the pool no longer counts.
 //
-// # Inside
+// # Concurrency
+//
+// All methods of Pool, Lease and Budget may be called from any goroutine at any
+// time, from callbacks too. No callback runs under a lock of the pool.
+package connpool
+
+// How it works inside, for those who change it.
 //
 // A connection sits in a slot, and a slot is a number. One word a slot decides
-// everything (internal/slot): its turn, its state, and flags. Who wants to lend,
-// check, or close a slot must win the compare-and-swap on its word.
+// everything (internal/slot): its turn, its state, and flags. To lend, check or
+// close a slot is to win the compare-and-swap on its word.
 //
 //	          dial           published
 //	empty ---------> opening ----------> idle <--------------+
@@ -59,12 +86,14 @@
 //	                    +--------- resetting ----------------+
 //
 // Lists of numbers only hint where to look. The idle list (internal/idle) is a
-// lock-free stack with a few cells in front. A slot that is popped and has to be
-// checked first moves to a second list, due, so that it hides no other. A slot may
-// be lent, checked or closed where it lies: who pops its number finds out from
-// the word. So whoever borrows again and again finds the same slot in the cell
-// that is his, and an acquire and its release are two compare-and-swaps of one
-// word, where moving the number out and back would make them four.
+// lock-free stack with a few cells in front, or with FIFO a queue. A slot that is
+// popped and has to be checked first moves to a second list, due, because on top of
+// the stack it would hide a good one below. A slot may be lent, checked or closed
+// where it lies: the number's popper finds out from the word. So a goroutine that
+// borrows again and again finds the same slot in its cell, and an acquire and its
+// release are two compare-and-swaps of one word, 10 ns, where moving the number out
+// and back would make them four, 18 ns. A slot that is closed where it lies is
+// opened again where it lies, with its number still listed, so no list is searched.
 //
 // Rare conditions mark words. Close, Retire, Resize and the sweep set a flag in
 // every word that is not empty, whatever the slot is doing; the plain
@@ -76,34 +105,23 @@
 // Acquire loads it before it looks for a slot; Release loads it after its slot is
 // idle and listed.
 //
-// Those who wait stand in one queue (internal/waitq), and one function, serve,
+// Callers that wait stand in one queue (internal/waitq), and one function, serve,
 // brings them together with what is idle. What is not idle may be dialled: one
-// function, grow, is the dial rule, and internal/pace says how fast.
+// function, grow, is the dial rule, and internal/pace says how fast. A dial's
+// result is published as idle and then served like any other, and not handed to a
+// waiter: one way in is easier to get right than two.
 //
 // The common path writes down neither time nor counts. A sweep looks at every
 // slot now and then, and what has not moved since the last time has been idle, or
 // leased, all the while. Leases are counted by the turns of the words.
 //
-// The design departs in five places from what such pools usually do, and from
-// its own first draft. Slots are lent without being taken off the list, which cost
-// 18 ns and costs 10. Slots that are closed where they lie are opened again where
-// they lie, with their number still listed, so no list is ever searched. Slots
-// due for a check have a list of their own, because one due slot on top of the
-// stack hid a good one below. And a dial's result is published as idle and then
-// served like any other, not handed to a waiter directly: one way in is easier to
-// get right than two. Whoever ends a lease of microseconds while others wait gives
-// way to them (pressure.go), which strict order alone does not ask for: without
-// it, 32 goroutines on 8 connections wait at each borrow, 1.6 µs, and with it
-// at one in a million, 5 ns.
+// A caller that ends a lease of microseconds while others wait gives way to them
+// (pressure.go), which strict order alone does not ask for: without it, 32
+// goroutines on 8 connections wait at each borrow, 1.6 µs, and with it at one in a
+// million, 5 ns.
 //
-// # Concurrency
-//
-// All methods of Pool, Lease and Budget may be called from any goroutine at any
-// time, from callbacks too. Two locks exist beside the words: the queue's, and
-// the pool's, which guards how many slots are open. No callback of the user's
-// runs under either.
-//
-// # Proof
+// Two locks exist beside the words: the queue's, and the pool's, which guards how
+// many slots are open.
 //
 // What the parts share is of internal/explore's types: the standard library's,
 // except in a test run with the tag explore, where every access to them is a
@@ -111,12 +129,10 @@
 // numbered in comments, are run through in every order with few preemptions, and
 // so are mutants of them, each of which has to be found out.
 //
-// # Reading order
-//
-// pool.go and lease.go are the common path; borrow.go is an acquire beside it,
-// serve.go where waiting and releasing meet, pressure.go what a shortage brings
-// with it, dial.go how slots open, close.go how they empty. health.go decides whether a slot is fit to be lent and sweep.go
-// what has become of the others. resize.go, warm.go, budget.go and autosize.go
-// move the limits; leak.go, stats.go, metrics.go and errors.go tell about it all;
-// sizing.go and sizer.go say how many there should be.
-package connpool
+// To read it: pool.go and lease.go are the common path; borrow.go is an acquire
+// off it, serve.go where waiting and releasing meet, pressure.go what a shortage
+// brings with it, dial.go how slots open, close.go how they empty. health.go
+// decides whether a slot is fit to be lent and sweep.go what has become of the
+// others. resize.go, warm.go, budget.go and autosize.go move the limits; leak.go,
+// stats.go, metrics.go and errors.go tell about it all, ready.go and settled.go
+// answer questions; sizing.go and sizer.go say how many there should be.
