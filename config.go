@@ -86,9 +86,10 @@ type Config[T any] struct {
 
 	// IsBad reports whether an error of the user's work, given to Do or
 	// ReleaseErr, means that the connection is broken. It is not asked for nil.
-	// Default: DefaultIsBad, which goes by the error's type: io.EOF, net.Error and
-	// the like, and a context's error, after which the state of the connection is
-	// unknown.
+	// Default: the connection's own IsBad(error) bool, if it has that method; an
+	// interface type of T is looked into. Otherwise DefaultIsBad, which goes by the
+	// error's type: io.EOF, net.Error and the like, and a context's error, after
+	// which the state of the connection is unknown.
 	IsBad func(err error) bool
 
 	// MaxSize is the most connections open at once, those being opened and closed
@@ -352,9 +353,6 @@ func (c *Config[T]) fillCallbacks() {
 	if c.Check == nil {
 		c.Check = defaultCheck[T]()
 	}
-	if c.IsBad == nil {
-		c.IsBad = DefaultIsBad
-	}
 	if c.Check == nil {
 		c.CheckAfterIdle, c.CheckInterval = off, off
 	}
@@ -411,16 +409,16 @@ type netError interface {
 	Temporary() bool
 }
 
-// DefaultIsBad is the IsBad of a Config that sets none, for an IsBad of one's own
-// to build on. It reports whether err matches ErrBadConn, io.EOF,
-// io.ErrUnexpectedEOF, net.ErrClosed, any net.Error, context.Canceled or
-// context.DeadlineExceeded.
+// DefaultIsBad is the IsBad of a Config that sets none and whose connections have
+// none, for an IsBad of one's own to build on. It reports whether err matches
+// ErrBadConn, io.EOF, io.ErrUnexpectedEOF, net.ErrClosed, any net.Error,
+// context.Canceled or context.DeadlineExceeded.
 //
 // It knows the error's type and nothing else, so it cannot tell whose error it
 // is: when the work also talks to a second server, a refused connection to that
 // one costs this connection. Only an *AcquireError, which is about another
-// acquire, is never bad. Where work talks to several systems, set an IsBad that
-// asks the connection, as the adapters do.
+// acquire, is never bad. Where work talks to several systems, give connections an
+// IsBad(error) bool of their own, which knows what has happened to them.
 func DefaultIsBad(err error) bool {
 	var acquireErr *AcquireError
 	if errors.As(err, &acquireErr) {

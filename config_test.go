@@ -60,7 +60,7 @@ func TestConfigDefaults(t *testing.T) {
 	require.Nil(t, c.OnLeak)
 	require.Nil(t, c.Sizer)
 	require.Nil(t, c.Trace)
-	require.NotNil(t, c.IsBad)
+	require.Nil(t, c.IsBad, "the connection is asked")
 }
 
 func TestConfigDefaultsThatDependOnOtherFields(t *testing.T) {

@@ -237,3 +237,35 @@ func TestFault77_EndWithoutAnErrorIsARelease(t *testing.T) {
 		lease.End(&err)
 	}))
 }
+
+// judge is a connection that knows what has happened to it.
+type judge struct{ broken bool }
+
+func (j *judge) IsBad(error) bool { return j.broken }
+func (j *judge) Close() error     { return nil }
+
+// T is an interface without the method, as net.Conn is: what it holds is asked.
+func TestFault55_TheConnectionItselfIsAskedBeforeItsErrorsTypeIsBelieved(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var own *judge
+		p, err := New(Config[io.Closer]{
+			Connect: func(context.Context) (io.Closer, error) { own = new(judge); return own, nil },
+		})
+		require.NoError(t, err)
+		defer p.Close()
+		elsewhere := func(err error) {
+			t.Helper()
+			require.Equal(t, err, p.Do(t.Context(), func(context.Context, io.Closer) error { return err }))
+		}
+		elsewhere(io.EOF)
+		elsewhere(context.DeadlineExceeded)
+		lease := acquire(t, p)
+		lease.ReleaseErr(io.EOF)
+		lease.ReleaseErr(io.EOF) // stale: it asks nothing
+		require.EqualValues(t, 1, p.Stats().Connects)
+
+		own.broken = true
+		elsewhere(errRefused)
+		require.EqualValues(t, 1, p.Stats().Closes[ClosedDiscarded])
+	})
+}

@@ -214,13 +214,27 @@ func (l Lease[T]) destroy(reason CloseReason, cause error) (past pastLease, ok b
 	return past, true
 }
 
-// isBad asks IsBad.
+// isBad asks IsBad, or where there is none the connection.
 func (l Lease[T]) isBad(err error) bool {
 	returned := false
 	defer l.unlessReturned(&returned, ClosedDiscarded)
-	bad := l.seat.pool.cfg.IsBad(err)
+	bad := false
+	switch p, conn := l.seat.pool, l.seat.conn.Load(); {
+	case p.cfg.IsBad != nil:
+		bad = p.cfg.IsBad(err)
+	case l.seat.word.Load().Same(l.word): // as in Conn
+		bad = isBad(*conn, err)
+	}
 	returned = true
 	return bad
+}
+
+// isBad is the IsBad of a Config that sets none.
+func isBad[T any](conn T, err error) bool {
+	if c, ok := any(conn).(interface{ IsBad(err error) bool }); ok {
+		return c.IsBad(err)
+	}
+	return DefaultIsBad(err)
 }
 
 // unlessReturned is deferred around callbacks that run inline while the lease
