@@ -47,9 +47,7 @@ func Alive(conn net.Conn) error {
 	if err := conn.SetDeadline(time.Time{}); err != nil {
 		return err
 	}
-	if pooled, ok := conn.(*Conn); ok {
-		conn = pooled.inner
-	}
+	conn = below(conn)
 	if err := look(conn); err != nil {
 		return err
 	}
@@ -62,6 +60,12 @@ func Alive(conn net.Conn) error {
 // clean is Alive for a connection that comes back. What only a Check can tell is
 // left to the next hand-out.
 func clean(conn net.Conn) error {
+	if c, ok := conn.(*Conn); ok {
+		if err := c.renew(); err != nil {
+			return err
+		}
+		conn = c.inner
+	}
 	if err := Alive(conn); !errors.Is(err, connpool.ErrUnsure) {
 		return err
 	}
@@ -71,6 +75,8 @@ func clean(conn net.Conn) error {
 // look is Alive as far as the kernel knows.
 func look(conn net.Conn) error {
 	switch c := conn.(type) {
+	case *Conn:
+		return look(c.inner)
 	case *net.TCPConn:
 		return peekTCP(c)
 	case *net.UnixConn:

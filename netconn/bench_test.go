@@ -96,7 +96,7 @@ func BenchmarkPooled(b *testing.B) {
 			}
 			return conn.Close()
 		})
-		t := target{network: s.network(), address: s.address(), Options: Options{TLS: withSessions(optionsFor(kind).TLS)}}
+		t := target{network: s.network(), address: s.address(), Options: optionsFor(kind)}
 		run(b, kind+" connection of its own", func() error {
 			conn, err := t.connect(b.Context())
 			if err != nil {

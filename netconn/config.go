@@ -3,6 +3,7 @@ package netconn
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"net"
 	"strings"
 	"time"
@@ -19,10 +20,17 @@ type Options struct {
 	// a tunnel.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 
-	// TLS, if not nil, has every connection speak TLS. ServerName is by default the
-	// host of the address, which a Unix socket has not. Without a
-	// ClientSessionCache there is one for all connections of the pool or Dialer, so
-	// that only the first needs the full handshake.
+	// TLS, if not nil, has every connection speak TLS, as tls.Client does with it.
+	// ServerName is by default the host of the address, which a Unix socket has
+	// not. Nothing else is added.
+	//
+	// In particular there is no ClientSessionCache unless you set one. With one,
+	// later connections resume the session of an earlier one, which saves half of
+	// the handshake, and crypto/tls does not ask again what it asked then:
+	// VerifyPeerCertificate is not called (VerifyConnection is), the server goes on
+	// seeing the client certificate of the first handshake, and that its own has
+	// been revoked goes unnoticed; all that after Retire as well. Whether
+	// other RootCAs are noticed depends on the version of Go.
 	TLS *tls.Config
 
 	// Handshake readies a connection that has just been opened, such as by reading
@@ -38,36 +46,74 @@ type Options struct {
 	// not take a reply that somebody has left unread for its own: have it ask for
 	// what nobody else asks for.
 	Check func(ctx context.Context, conn net.Conn) error
+
+	// Goodbye lists the lines after which the server hangs up: "QUIT" for SMTP, FTP,
+	// POP3, Redis and memcached, "Connection: close" for HTTP, "* BYE" for IMAP. Once
+	// a line that was written or read is one of them, or begins with one and a
+	// space, the connection is not given back: the server's FIN may come when it has
+	// been lent again. Case and the space around a line do not matter. Lines longer
+	// than 256 bytes are compared up to there. A text that happens to have such a line
+	// in it costs a connection and nothing else. Default: none.
+	Goodbye []string
+
+	// OneWay says that the server replies to nothing. Otherwise a connection whose
+	// last call was a Write is not given back, as the reply, of which nothing has
+	// been read, would be taken for the reply to the next request. A request under
+	// Do that returns nil may end with a Write without this.
+	OneWay bool
 }
 
 // PoolConfig returns the configuration of a pool of connections to one address,
 // with Name, Connect, Close, Alive, Clean and Check filled in. All else is the
 // caller's, MaxSize to begin with.
 //
-// Connect dials, does the TLS handshake and then Options.Handshake. Clean clears
-// deadlines and destroys a connection that comes back dead or with bytes unread,
-// TLS's buffers included. Alive destroys one on which something has happened
-// since. Check listens for what Alive could not tell, and then runs
-// Options.Check. IsBad is connpool's default: every net.Error, the end of a
-// stream, and context errors destroy; a protocol's own errors, which come with a
-// whole reply, do not.
+// The connections are *Conns, which know what has happened to them: the TLS
+// connection or the socket is below, see Conn.NetConn. Connect dials, does the TLS
+// handshake and then Options.Handshake. Clean clears deadlines and destroys a
+// connection that comes back unfit, for which see Conn, or dead, or with bytes
+// unread, TLS's buffers included. Alive destroys one on which something has
+// happened since. Check listens for what Alive could not tell, and then runs
+// Options.Check. IsBad is left to the connection, see Conn.IsBad: where work ends
+// with an error that is another system's or the protocol's own, no connection is
+// lost. A Connect that puts a type of its own around the connection has its errors
+// judged by connpool.DefaultIsBad instead, unless that type has an IsBad.
 func PoolConfig(network, address string, o Options) connpool.Config[net.Conn] {
-	o.TLS = withSessions(o.TLS)
 	t := target{network: network, address: address, Options: o}
-	return connpool.Config[net.Conn]{
-		Name:    address,
-		Connect: t.connect,
-		Close:   func(_ context.Context, conn net.Conn) error { return conn.Close() },
-		Alive:   look, // what TLS holds in its buffers has been seen to by clean
-		Clean:   clean,
-		Check:   t.check,
+	cfg := t.config()
+	cfg.Connect = func(ctx context.Context) (net.Conn, error) {
+		conn, err := t.connect(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return &Conn{inner: conn, options: &t.Options}, nil
 	}
+	return cfg
 }
 
 // target is where connections are opened to, and how.
 type target struct {
 	network, address string
 	Options
+}
+
+// config is PoolConfig with connections of which nothing is noted.
+func (t target) config() connpool.Config[net.Conn] {
+	return connpool.Config[net.Conn]{
+		Name:    t.address,
+		Connect: t.connect,
+		Close:   func(_ context.Context, conn net.Conn) error { return closed(conn.Close()) },
+		Alive:   look, // what TLS holds in its buffers has been seen to by clean
+		Clean:   clean,
+		Check:   t.check,
+	}
+}
+
+// closed is the error of a Close. The user may have closed the connection already.
+func closed(err error) error {
+	if errors.Is(err, net.ErrClosed) {
+		return nil
+	}
+	return err
 }
 
 func (t target) connect(ctx context.Context) (ready net.Conn, err error) {
@@ -120,19 +166,10 @@ func (t target) tlsConfig() *tls.Config {
 	return named
 }
 
-// withSessions returns a configuration that remembers sessions.
-func withSessions(c *tls.Config) *tls.Config {
-	if c == nil || c.ClientSessionCache != nil {
-		return c
-	}
-	c = c.Clone()
-	c.ClientSessionCache = tls.NewLRUClientSessionCache(0)
-	return c
-}
-
 // check decides what Alive could not tell, and has Options.Check decide whether
 // the server still answers.
 func (t target) check(ctx context.Context, conn net.Conn) error {
+	conn = below(conn)
 	err := Alive(conn)
 	if err == errRecords || err == errHidden && t.Check == nil {
 		err = listen(conn)

@@ -19,6 +19,24 @@ import (
 // network and address. Each pair has a pool of its own, made when it is first
 // asked for and removed when it has not been used for a while.
 //
+// The code that dials must not be able to tell an old connection from a new one,
+// and neither must the server. That fits protocols in which the client speaks
+// first, every request stands for itself, and both are silent in between: lines,
+// Redis and memcached, HTTP/1.1, and with Options.OneWay statsd or syslog over TCP.
+// It does not fit
+//
+//   - those in which the server speaks first (SMTP, FTP, POP3, IMAP, SSH, MySQL): the
+//     second user would wait for a greeting that has been read. If all users need the
+//     same greeting and login, let Options.Handshake do them, and the users not;
+//   - those in which the code that dials logs in, chooses a database or subscribes: the
+//     next user would act in the name of the last. Here, too, Options.Handshake;
+//   - TLS that the code that dials begins itself: set Options.TLS instead;
+//   - HTTP/2 and all others that use one connection for many requests at once.
+//
+// A protocol whose last word the server answers by hanging up needs
+// Options.Goodbye, or Conn.Discard in place of Close: the connection seems fit for a
+// moment, and would be lent again.
+//
 // The zero value is ready for use. A Dialer is safe for concurrent use and must
 // not be copied, and its fields must not be changed, once it has been used. Shut
 // it down when done with it.
@@ -39,8 +57,7 @@ type Dialer struct {
 	// 90 s; negative: never.
 	IdlePoolTimeout time.Duration
 
-	once    sync.Once
-	options Options // those above, with the TLS sessions that all pools share
+	once sync.Once
 
 	mu struct {
 		sync.Mutex
@@ -94,7 +111,7 @@ func (d *Dialer) DialContext(ctx context.Context, network, address string) (net.
 		return nil, err
 	}
 	served = true
-	return &Conn{inner: lease.Conn(), lease: lease, branch: b}, nil
+	return &Conn{inner: lease.Conn(), options: &d.Options, lease: lease, branch: b}, nil
 }
 
 // enter returns the pool of a key, with one user more. Pools are made without the
@@ -134,7 +151,7 @@ func (d *Dialer) join(k key, fresh *branch) (*branch, error) {
 
 func (d *Dialer) open(k key) (*branch, error) {
 	d.once.Do(d.begin)
-	cfg := PoolConfig(k.network, k.address, d.options)
+	cfg := target{network: k.network, address: k.address, Options: d.Options}.config()
 	cfg.LeakThreshold = -1
 	if d.Configure != nil {
 		d.Configure(k.network, k.address, &cfg)
@@ -147,8 +164,6 @@ func (d *Dialer) open(k key) (*branch, error) {
 }
 
 func (d *Dialer) begin() {
-	d.options = d.Options
-	d.options.TLS = withSessions(d.options.TLS)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.mu.byKey, d.mu.leaving = map[key]*branch{}, map[*branch]bool{}

@@ -327,20 +327,6 @@ func TestCallersWhoComeAtOnceShareAPool(t *testing.T) {
 	require.Eventually(t, func() bool { return open.Load() == 0 }, patience, time.Millisecond)
 }
 
-func TestTLSSessionsOutliveTheirPool(t *testing.T) {
-	s := startServer(t, "tls")
-	d := newDialer(t, "tls", nil)
-	for range 3 {
-		conn := s.dial(t, d)
-		requireEcho(t, conn, "hello")
-		require.NoError(t, conn.Close())
-		d.CloseIdle()
-		require.Empty(t, d.Stats())
-	}
-	require.EqualValues(t, 3, s.accepted.Load())
-	require.EqualValues(t, 2, s.resumed.Load())
-}
-
 func TestCloseIdleLeavesWhatIsInUse(t *testing.T) {
 	s := startServer(t, "tcp")
 	d := newDialer(t, "tcp", func(c *connpool.Config[net.Conn]) { c.MaxSize = 2 })

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"sync"
@@ -17,10 +18,13 @@ import (
 //
 // A request returns nil when it has read the whole of its reply, and then the
 // connection can be used for the next, even if the context ended in the very
-// moment. If it returns an error and the context has ended, Do's error matches
-// both and context.Cause: then nobody knows what is still on its way, and the
-// connection must be closed. Pool.Do and ReleaseErr do that, because
-// their IsBad matches context errors by default.
+// moment. It may also close its connection as its last act: that is no error.
+//
+// If it returns an error and the context has ended, Do's error matches
+// both and context.Cause. Then nobody knows what is still on its way, and the
+// connection must be closed. A *Conn sees to that itself, unless nothing was read
+// or written. With other connections Pool.Do and ReleaseErr do it, because their
+// IsBad matches context errors by default.
 //
 // The request must not set deadlines and must not go on using the connection
 // once it has returned. Do works on every net.Conn whose deadlines work; over
@@ -35,24 +39,32 @@ func Do(ctx context.Context, conn net.Conn, request func() error) (err error) {
 	}
 	w := watch{conn: conn}
 	w.begin(ctx)
+	ended := error(nil)
 	defer func() {
-		// If the request has failed, its error says enough about the connection.
-		if cleared := w.end(); err == nil {
+		cleared := w.end()
+		if err == nil && !gone(cleared) { // otherwise its error says enough
 			err = cleared
 		}
 	}()
 	err = request()
-	switch {
-	case err == nil:
-		return nil
-	case ctx.Err() != nil:
-		return interrupted(ctx, ctx.Err(), err)
-	case limited && errors.Is(err, os.ErrDeadlineExceeded) && !time.Now().Before(deadline):
-		// The connection's timer was faster than the context's.
-		return interrupted(ctx, context.DeadlineExceeded, err)
+	if err != nil {
+		ended = ctx.Err()
+		if ended == nil && limited && errors.Is(err, os.ErrDeadlineExceeded) && !time.Now().Before(deadline) {
+			ended = context.DeadlineExceeded // the connection's timer was faster than the context's
+		}
+	}
+	if c := noted(conn); c != nil {
+		c.exchanged(err, ended != nil)
+	}
+	if ended != nil {
+		return interrupted(ctx, ended, err)
 	}
 	return err
 }
+
+// gone reports whether a deadline could not be cleared because the request has
+// closed the connection: that is no failure of the request.
+func gone(err error) bool { return errors.Is(err, net.ErrClosed) || errors.Is(err, io.ErrClosedPipe) }
 
 var errNotRun = errors.New("nothing was sent")
 

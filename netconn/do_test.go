@@ -125,10 +125,53 @@ func TestAnErrorOfTheProtocolIsReturnedAsItIs(t *testing.T) {
 	require.Equal(t, refused, Do(within(t, time.Hour), client, func() error { return refused }))
 }
 
+func TestFault67_ARequestThatClosesItsConnectionHasSucceeded(t *testing.T) {
+	onEach(t, func(t *testing.T, client, _ net.Conn) {
+		require.NoError(t, Do(t.Context(), client, client.Close))
+		require.ErrorIs(t, Do(t.Context(), client, func() error { t.Error("it ran"); return nil }), net.ErrClosed)
+	})
+	client, server := net.Pipe()
+	defer server.Close()
+	require.NoError(t, Do(t.Context(), client, client.Close), "whatever a closed connection's error is")
+}
+
+func TestFault67_APoolOpensAnotherForAConnectionThatItsUserHasClosed(t *testing.T) {
+	onEachServer(t, func(t *testing.T, s *server) {
+		pool := s.newPool(t, Options{}, one)
+		for range 3 {
+			require.NoError(t, pool.Do(t.Context(), func(ctx context.Context, conn net.Conn) error {
+				return Do(ctx, conn, func() error {
+					requireEcho(t, conn, "goodbye")
+					return conn.Close()
+				})
+			}))
+		}
+		stats := pool.Stats()
+		require.EqualValues(t, 3, stats.Connects)
+		require.EqualValues(t, 3, stats.Closes[connpool.ClosedClean])
+	})
+}
+
+// unclearable is a connection whose deadline can be set once.
+type unclearable struct {
+	net.Conn
+	set *bool
+}
+
+var errUnclearable = errors.New("no second deadline")
+
+func (u unclearable) SetDeadline(time.Time) error {
+	if *u.set {
+		return errUnclearable
+	}
+	*u.set = true
+	return nil
+}
+
 func TestAConnectionThatCannotBeClearedIsTheErrorOfARequest(t *testing.T) {
 	client, _ := pair(t, "tcp")
-	require.ErrorIs(t, Do(t.Context(), client, client.Close), net.ErrClosed)
-	require.ErrorIs(t, Do(t.Context(), client, func() error { t.Error("it ran"); return nil }), net.ErrClosed)
+	conn := unclearable{client, new(bool)}
+	require.ErrorIs(t, Do(t.Context(), conn, func() error { return nil }), errUnclearable)
 }
 
 // The cancellation begins while the request ends, at every distance that the

@@ -18,6 +18,99 @@ import (
 	"github.com/connpool/connpool/netconn"
 )
 
+// What to begin with: the pool's connections know what has happened to them, and Do
+// has the context reach every read and write. Nobody gets the reply to another's
+// request, whichever way this one ends.
+func Example() {
+	address, stop := serveLines()
+	defer stop()
+	pool, err := connpool.New(netconn.PoolConfig("tcp", address, netconn.Options{}))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer pool.Close()
+
+	request := func(ctx context.Context, line string) (reply string, err error) {
+		err = pool.Do(ctx, func(ctx context.Context, conn net.Conn) error {
+			return netconn.Do(ctx, conn, func() error {
+				reply, err = ask(conn, line)
+				return err
+			})
+		})
+		return reply, err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	fmt.Println(request(ctx, "hello"))
+	fmt.Println(request(ctx, "again"))
+	fmt.Println("connections opened:", pool.Stats().Connects)
+	// Output:
+	// you said hello <nil>
+	// you said again <nil>
+	// connections opened: 1
+}
+
+// The connection knows whose error it is: that of a cache which cannot be reached
+// costs no connection.
+func ExampleConn_IsBad() {
+	address, stop := serveLines()
+	defer stop()
+	pool, err := connpool.New(netconn.PoolConfig("tcp", address, netconn.Options{}))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer pool.Close()
+
+	for range 3 {
+		err := pool.Do(context.Background(), func(ctx context.Context, conn net.Conn) error {
+			err := netconn.Do(ctx, conn, func() error {
+				_, err := ask(conn, "hello")
+				return err
+			})
+			if err != nil {
+				return err
+			}
+			return &net.OpError{Op: "dial", Net: "cache", Err: errors.New("refused")}
+		})
+		fmt.Println(err)
+	}
+	fmt.Println("connections opened:", pool.Stats().Connects)
+	// Output:
+	// dial cache: refused
+	// dial cache: refused
+	// dial cache: refused
+	// connections opened: 1
+}
+
+// The server hangs up after QUIT, a moment after it has said goodbye: the next
+// user gets another connection.
+func ExampleOptions_goodbye() {
+	address, stop := serveLines()
+	defer stop()
+	dialer := netconn.Dialer{Options: netconn.Options{Goodbye: []string{"QUIT"}}}
+	defer dialer.Close()
+
+	for range 2 {
+		conn, err := dialer.Dial("tcp", address)
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		fmt.Println(ask(conn, "hello"))
+		fmt.Println(ask(conn, "quit"))
+		conn.Close()
+	}
+	fmt.Println("connections opened:", dialer.Stats()[0].Connects)
+	// Output:
+	// you said hello <nil>
+	// you said quit <nil>
+	// you said hello <nil>
+	// you said quit <nil>
+	// connections opened: 2
+}
+
 // A client of a protocol of lines: the pool opens connections, and every request
 // runs under its caller's context.
 func ExamplePoolConfig() {
@@ -253,14 +346,16 @@ func ExampleOptions() {
 	// you said two
 }
 
-// TLS: the second connection resumes the session of the first.
+// TLS, with a cache of the program's own for sessions: the second connection
+// resumes the session of the first, whose certificate is not verified again. The
+// TLS connection is below the one that is lent.
 func ExampleOptions_tls() {
 	server := httptest.NewTLSServer(http.NotFoundHandler())
 	defer server.Close()
 	roots := server.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs
 
 	pool, err := connpool.New(netconn.PoolConfig("tcp", server.Listener.Addr().String(), netconn.Options{
-		TLS: &tls.Config{RootCAs: roots},
+		TLS: &tls.Config{RootCAs: roots, ClientSessionCache: tls.NewLRUClientSessionCache(0)},
 	}))
 	if err != nil {
 		fmt.Println(err)
@@ -268,20 +363,21 @@ func ExampleOptions_tls() {
 	}
 	defer pool.Close()
 	for range 2 {
-		lease, err := pool.Acquire(context.Background())
+		err := pool.Do(context.Background(), func(ctx context.Context, conn net.Conn) error {
+			return netconn.Do(ctx, conn, func() error {
+				fmt.Fprint(conn, "HEAD / HTTP/1.1\r\nHost: example.com\r\n\r\n")
+				reply, err := http.ReadResponse(bufio.NewReader(conn), &http.Request{Method: "HEAD"})
+				if err != nil {
+					return err
+				}
+				state := conn.(*netconn.Conn).NetConn().(*tls.Conn).ConnectionState()
+				fmt.Println(reply.Status, "resumed:", state.DidResume)
+				return conn.Close() // to have another opened
+			})
+		})
 		if err != nil {
 			fmt.Println(err)
-			return
 		}
-		conn := lease.Conn().(*tls.Conn)
-		fmt.Fprint(conn, "HEAD / HTTP/1.1\r\nHost: example.com\r\n\r\n")
-		reply, err := http.ReadResponse(bufio.NewReader(conn), &http.Request{Method: "HEAD"})
-		if err != nil {
-			fmt.Println(err)
-			return
-		}
-		fmt.Println(reply.Status, "resumed:", conn.ConnectionState().DidResume)
-		lease.Discard(nil) // to have another opened
 	}
 	// Output:
 	// 404 Not Found resumed: false
@@ -335,5 +431,8 @@ func answerLines(conn net.Conn) {
 			time.Sleep(50 * time.Millisecond)
 		}
 		fmt.Fprintln(conn, "you said", lines.Text())
+		if lines.Text() == "quit" {
+			return
+		}
 	}
 }

@@ -79,8 +79,8 @@ func freshPair(t testing.TB, kind string) (client, server net.Conn) {
 		}
 		accepted <- conn
 	}()
-	cfg := PoolConfig(listener.Addr().Network(), listener.Addr().String(), optionsFor(kind))
-	client, err := cfg.Connect(within(t, patience))
+	to := target{listener.Addr().Network(), listener.Addr().String(), optionsFor(kind)}
+	client, err := to.connect(within(t, patience))
 	require.NoError(t, err)
 	t.Cleanup(func() { client.Close() })
 	server, ok := <-accepted
@@ -89,10 +89,12 @@ func freshPair(t testing.TB, kind string) (client, server net.Conn) {
 	return client, server
 }
 
-// optionsFor returns what it takes to open a connection of that kind.
+// optionsFor returns what it takes to open a connection of that kind. Over TLS the
+// server sends session tickets, as it does where the client has a cache for them.
 func optionsFor(kind string) Options {
 	if kind == "tls" {
-		return Options{TLS: &tls.Config{RootCAs: identity().roots}}
+		cache := tls.NewLRUClientSessionCache(0)
+		return Options{TLS: &tls.Config{RootCAs: identity().roots, ClientSessionCache: cache}}
 	}
 	return Options{}
 }
@@ -196,12 +198,13 @@ func (b buffering) NetConn() net.Conn { return b.Conn }
 type transparent struct{ *net.TCPConn }
 
 // server answers lines: "echo x" with x, "half x" with x and no line's end,
-// "twice x" with two lines, "silence" not at all, and "hang up" by closing.
+// "twice x" with two lines, "late x" with x after some milliseconds, "silence" not
+// at all, and "hang up" by closing.
 type server struct {
 	kind     string
 	listener net.Listener
+	answer   func(net.Conn) // all that is said on a connection
 	accepted atomic.Int64
-	resumed  atomic.Int64 // TLS handshakes that resumed a session
 	serving  sync.WaitGroup
 
 	mu struct {
@@ -211,11 +214,15 @@ type server struct {
 }
 
 func startServer(t testing.TB, kind string) *server {
-	s := &server{kind: kind, listener: listenOn(t, kind)}
+	s := &server{kind: kind, listener: listenOn(t, kind), answer: answerLines}
+	s.start(t)
+	return s
+}
+
+func (s *server) start(t testing.TB) {
 	s.mu.conns = map[net.Conn]bool{}
 	s.serving.Go(s.accept)
 	t.Cleanup(s.stop)
-	return s
 }
 
 func (s *server) network() string { return s.listener.Addr().Network() }
@@ -232,7 +239,7 @@ func (s *server) accept() {
 		s.serving.Go(func() {
 			defer s.note(conn, false)
 			defer conn.Close()
-			s.serve(conn)
+			s.answer(conn)
 		})
 	}
 }
@@ -254,20 +261,15 @@ func (s *server) open() int {
 	return len(s.mu.conns)
 }
 
-func (s *server) serve(conn net.Conn) {
-	if secure, ok := conn.(*tls.Conn); ok {
-		if secure.HandshakeContext(context.Background()) != nil {
-			return
-		}
-		if secure.ConnectionState().DidResume {
-			s.resumed.Add(1)
-		}
-	}
+func answerLines(conn net.Conn) {
 	for lines := bufio.NewScanner(conn); lines.Scan(); {
 		verb, text, _ := strings.Cut(lines.Text(), " ")
-		answer := map[string]string{"echo": text + "\n", "half": text, "twice": text + "\n" + text + "\n"}[verb]
-		if verb == "hang" {
+		answer := map[string]string{"echo": text + "\n", "late": text + "\n", "half": text, "twice": text + "\n" + text + "\n"}[verb]
+		switch verb {
+		case "hang":
 			return
+		case "late":
+			time.Sleep(3 * time.Millisecond)
 		}
 		if _, err := io.WriteString(conn, answer); err != nil {
 			return

@@ -16,11 +16,19 @@ func (a *app) giveUp(ctx context.Context) error {
 	return a.playLetters(ctx, "counted", poolConfig(a.server))
 }
 
-// giveUpUncounted does the same with a client that forgets what it has counted.
+// giveUpUncounted does the same with a client that forgets what it has counted, on
+// the connection below netconn's, which would have noted the read that failed.
 func (a *app) giveUpUncounted(ctx context.Context) error {
-	a.headline("The same, if the client did not count")
+	a.headline("The same, if the client did not count, and netconn did not either")
 	cfg := poolConfig(a.server)
-	clean := cfg.Clean
+	connect, clean := cfg.Connect, cfg.Clean
+	cfg.Connect = func(ctx context.Context) (*conn, error) {
+		c, err := connect(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return newConn(c.over.(*netconn.Conn).NetConn()), nil
+	}
 	cfg.Clean = func(c *conn) error {
 		c.owed.Store(0)
 		return clean(c)
