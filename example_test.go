@@ -604,6 +604,59 @@ func ExampleConfig() {
 	// close session 2
 }
 
+// Two replicas stand behind one name. By default the connection used last is used
+// next; in turn, the work is spread over both.
+func ExampleConfig_inTurn() {
+	ctx := context.Background()
+	for _, inTurn := range []bool{false, true} {
+		pool, err := connpool.New(connpool.Config[*session]{Connect: numbered(), MinSize: 2, FIFO: inTurn})
+		if err != nil {
+			log.Fatal(err)
+		}
+		if err := pool.Warm(ctx); err != nil {
+			log.Fatal(err)
+		}
+		used := map[int]int{}
+		for range 10 {
+			pool.Do(ctx, func(_ context.Context, s *session) error {
+				used[s.id]++
+				return nil
+			})
+		}
+		fmt.Println(len(used), "of 2 used")
+		pool.Close()
+	}
+	// Output:
+	// 1 of 2 used
+	// 2 of 2 used
+}
+
+// The pool is there before the program knows what it needs to dial.
+func ExampleConfig_paused() {
+	var address atomic.Pointer[string]
+	pool, err := connpool.New(connpool.Config[*session]{
+		Connect: func(context.Context) (*session, error) { return &session{user: *address.Load()}, nil },
+		Paused:  true,
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer pool.Close()
+	ctx := context.Background()
+	fmt.Println("paused:", errors.Is(pool.Ready(ctx), connpool.ErrPaused))
+
+	found := "ada@db1"
+	address.Store(&found)
+	pool.Resume()
+	pool.Do(ctx, func(_ context.Context, s *session) error {
+		fmt.Println(s.user)
+		return nil
+	})
+	// Output:
+	// paused: true
+	// ada@db1
+}
+
 func ExampleTrace() {
 	pool, err := connpool.New(connpool.Config[*session]{
 		Connect: numbered(),

@@ -726,3 +726,43 @@ func TestFault106_OnlyACloseHasAReason(t *testing.T) {
 	_, ok := CloseReasonFrom(t.Context())
 	require.False(t, ok)
 }
+
+// TestFault82_ChecksAndResetsAreNobodysInParticular: the one caller's values reach
+// its dial, and what is done with its connection afterwards has none. Nor has a
+// dial that TryAcquire starts.
+func TestFault82_ChecksAndResetsAreNobodysInParticular(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
+		seen := map[string][]any{}
+		note := func(name string, ctx context.Context) {
+			mu.Lock()
+			defer mu.Unlock()
+			seen[name] = append(seen[name], ctx.Value(traceKey{}))
+		}
+		p, _ := newPool(t, func(c *Config[*fakeConn]) {
+			connect := c.Connect
+			c.Connect = func(ctx context.Context) (*fakeConn, error) { note("Connect", ctx); return connect(ctx) }
+			c.Check = func(ctx context.Context, _ *fakeConn) error { note("Check", ctx); return nil }
+			c.Reset = func(ctx context.Context, _ *fakeConn) error { note("Reset", ctx); return nil }
+			c.Prepare = func(ctx context.Context, _ *fakeConn) error { note("Prepare", ctx); return nil }
+		})
+		ctx := context.WithValue(t.Context(), traceKey{}, "mine")
+		_, err := p.TryAcquire(ctx)
+		require.ErrorIs(t, err, ErrNoneIdle)
+		synctest.Wait()
+		p.Retire()
+		lease, err := p.Acquire(ctx)
+		require.NoError(t, err)
+		lease.Release()
+		time.Sleep(10 * time.Second)
+		lease, err = p.Acquire(ctx) // after a Check
+		require.NoError(t, err)
+		lease.Release()
+		synctest.Wait()
+		mu.Lock()
+		defer mu.Unlock()
+		require.Equal(t, map[string][]any{
+			"Connect": {nil, "mine"}, "Check": {nil}, "Reset": {nil, nil}, "Prepare": {"mine", "mine"},
+		}, seen)
+	})
+}

@@ -98,6 +98,10 @@ func (c *Config[K, T]) validate() error {
 	if c.MaxPerKey > connpool.LargestMaxSize {
 		fault("MaxPerKey is %d: use at most %d", c.MaxPerKey, connpool.LargestMaxSize)
 	}
+	if d := c.IdleKeyTimeout; d > 0 && d < time.Millisecond {
+		fault("IdleKeyTimeout is %v: a number without a unit counts nanoseconds; write %d * time.Second "+
+			"if it was seconds, and at least 1ms", d, d)
+	}
 	if len(faults) == 0 {
 		return nil
 	}

@@ -2,6 +2,7 @@ package keyed
 
 import (
 	"context"
+	"fmt"
 	"testing"
 	"time"
 
@@ -109,4 +110,11 @@ func TestAKeyThatForDoesNotKnowIsAnErrorAndLeavesNothing(t *testing.T) {
 	}
 	require.Zero(t, p.Stats().Keys)
 	require.Empty(t, p.mu.making)
+}
+
+func TestFault80_AnIdleKeyTimeoutWhoseUnitWasForgottenIsRefused(t *testing.T) {
+	for _, d := range []time.Duration{5, time.Millisecond - 1} {
+		_, err := New(Config[string, *fakeConn]{For: newFleet(t).describe, IdleKeyTimeout: d})
+		require.ErrorContains(t, err, fmt.Sprintf("IdleKeyTimeout is %v: a number without a unit", d))
+	}
 }
