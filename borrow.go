@@ -74,7 +74,7 @@ func (b *borrower[T]) acquire(first *seat[T]) (Lease[T], error) {
 	}
 }
 
-// tryAcquire is acquire for one who does not wait.
+// tryAcquire is acquire for a caller that does not wait.
 func (b *borrower[T]) tryAcquire() (Lease[T], error) {
 	b.capture()
 	for {

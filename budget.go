@@ -432,7 +432,7 @@ func (p *Pool[T]) yield(rested bool) (gave, soon bool) {
 		w := s.word.Load()
 		switch {
 		case claimed != nil || w.State() != slot.Idle:
-		case s.uses(w) == 0 && p.demand() > 0: // just dialled, for one who waits
+		case s.uses(w) == 0 && p.demand() > 0: // just dialled, for a waiter
 		case rested && !s.restedLocked(w, now):
 			soon = true
 		case s.claimIdle(w, slot.Closing):

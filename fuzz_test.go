@@ -27,21 +27,23 @@ const (
 	withSizer
 	withBudget
 	withUnmadeBudget
+	withFIFO
+	withMaxUses
 )
 
 // FuzzConfig holds New to two promises for whatever Config it is given: it is
 // refused and each of its faults is named, or there is a pool that lends, takes
 // back and closes.
 func FuzzConfig(f *testing.F) {
-	const s = int64(time.Second)
+	const s, ms = int64(time.Second), int64(time.Millisecond)
 	f.Add(0, 0, 0, 0, 0, 0, 0, uint16(0), int64(0), int64(0), int64(0), int64(0), int64(0), int64(0), int64(0), int64(0), int64(0), int64(0), int64(0), int64(0), int64(0), int64(0))
-	f.Add(1, 1, 1, 1, 1, 1, 1, uint16(0xfff&^withoutConnect&^withUnmadeBudget), int64(1), int64(1), int64(1), int64(1), int64(1), int64(1), int64(1), int64(2), int64(1), int64(1), int64(1), int64(1), int64(1), int64(1))
+	f.Add(1, 1, 1, 1, 1, 1, 1, uint16(0xfff&^withoutConnect&^withUnmadeBudget), ms, ms, ms, ms, ms, ms, ms, 2*ms, ms, ms, ms, ms, ms, ms)
 	f.Add(-1, -2, -3, -4, -5, -6, -7, uint16(withoutConnect|withUnmadeBudget), -s, -s, -s, -s, -s, -s, -s, -s, -s, -s, -s, -s, -s, -s)
 	f.Add(5, 2, 1, 3, 2, 9, 2, uint16(withCheck|withUnsureAlive|withReset), 30*s, s, s, s, s, 5*s, 7*s, 9*s, 2*s, s/20, s, s, 60*s, 5*s)
-	f.Add(LargestMaxSize, 3, 0, -1, 0, 0, 1, uint16(withTrace|withSizer), int64(1<<62), int64(1<<62), int64(1<<62), int64(1<<62), int64(1<<62), int64(1<<62), int64(1<<62), int64(1<<62), int64(1<<61), int64(1), int64(1<<62), int64(1<<62), int64(1<<62), int64(1<<62))
+	f.Add(LargestMaxSize, 3, 0, -1, 0, 0, 1, uint16(withTrace|withSizer|withFIFO|withMaxUses), int64(1<<62), int64(1<<62), int64(1<<62), int64(1<<62), int64(1<<62), int64(1<<62), int64(1<<62), int64(1<<62), int64(1<<61), ms, int64(1<<62), int64(1<<62), int64(1<<62), int64(1<<62))
 	f.Add(LargestMaxSize+1, 11, 12, 3, 0, 0, 3, uint16(withBudget), int64(0), int64(0), int64(0), int64(0), int64(0), int64(0), int64(0), 4*s, 5*s, 2*s, s, int64(0), int64(0), int64(0))
-	f.Add(3, 3, 0, 0, 0, 0, 1, uint16(withBudget|withReclaimLost), int64(0), int64(0), int64(0), int64(0), int64(1), int64(1), int64(3), int64(-1), int64(0), int64(0), int64(0), int64(0), int64(0), int64(0))
-	f.Add(51, 1, 1, 98, 1, 1, 1, uint16(0xfff&^withoutConnect&^withAlive&^withUnmadeBudget), int64(1), int64(-143), int64(-55), int64(1), int64(1), int64(1), int64(1), int64(-22), int64(1), int64(1), int64(1), int64(1), int64(-17), int64(1))
+	f.Add(3, 3, 0, 0, 0, 0, 1, uint16(withBudget|withReclaimLost), int64(0), int64(0), int64(0), int64(0), ms, ms, 3*ms, int64(-1), int64(0), int64(0), int64(0), int64(0), int64(0), int64(0))
+	f.Add(51, 1, 1, 98, 1, 1, 1, uint16(0xfff&^withoutConnect&^withAlive&^withUnmadeBudget), ms, int64(-143), int64(-55), ms, ms, ms, ms, int64(-22), ms, ms, ms, ms, int64(-17), ms)
 	f.Fuzz(func(t *testing.T, maxSize, minSize, minIdle, maxIdle, maxConnecting, maxWaiting, stacks int, with uint16,
 		acquire, connect, check, shut, afterIdle, interval, idle, lifetime, jitter, backoffMin, backoffMax, down, leak, window int64) {
 		synctest.Test(t, func(t *testing.T) {
@@ -79,6 +81,8 @@ func equip(c *Config[*fakeConn], with uint16) {
 		withSizer:        func() { c.Sizer = UtilizationSizer{} },
 		withBudget:       func() { c.Budget = NewBudget(2) },
 		withUnmadeBudget: func() { c.Budget = new(Budget) },
+		withFIFO:         func() { c.FIFO = true },
+		withMaxUses:      func() { c.MaxUses = 2 },
 	} {
 		if with&bit != 0 && !(bit == withBudget && with&withUnmadeBudget != 0) && !(bit == withAlive && with&withUnsureAlive != 0) {
 			set()

@@ -41,7 +41,7 @@ type Stats struct {
 	Hijacks                 uint64
 	Leaks                   uint64 // leases reported as leaked or lost
 	StaleReleases           uint64 // ends of leases that had ended already
-	Panics                  uint64 // panics and Goexits in callbacks
+	Panics                  uint64 // panics and Goexits in callbacks, and panics that End saw
 	Closes                  map[CloseReason]uint64
 
 	WaitTime    Histogram // of acquires that waited and were served; the others took no time worth a bucket

@@ -61,6 +61,7 @@ func TestStress_NothingIsLentTwiceOrLost(t *testing.T) {
 	for name, edit := range map[string]func(*Config[*fakeConn]){
 		"one connection": func(c *Config[*fakeConn]) { c.MaxSize = 1 },
 		"no cells":       func(c *Config[*fakeConn]) { c.MaxSize = 3 },
+		"few uses":       func(c *Config[*fakeConn]) { c.MaxSize, c.MaxUses = 4, 5 },
 		"in turn":        func(c *Config[*fakeConn]) { c.MaxSize, c.FIFO = 4, true },
 		"cells":          func(c *Config[*fakeConn]) { c.MaxSize = 16 },
 		"checks":         func(c *Config[*fakeConn]) { c.MaxSize = 4; checkable(c); c.CheckAfterIdle = time.Millisecond },

@@ -50,7 +50,7 @@ type seat[T any] struct {
 	tallied  uint64        // the turn up to which leases are in Pool.mu.leases
 
 	// What the lease was acquired with, if Trace.Released is to get it; written by
-	// the borrower, and read by who has ended the lease.
+	// the borrower, and read by the goroutine that has ended the lease.
 	ctx context.Context
 }
 

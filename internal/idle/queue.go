@@ -2,9 +2,8 @@ package idle
 
 import "github.com/connpool/connpool/internal/explore"
 
-// queue holds numbers first in, first out: a ring under a lock. A lock-free queue
-// would need a link for each number that is in it twice for a moment, and who
-// wants each connection used in turn does not count nanoseconds.
+// queue holds numbers first in, first out: a ring under a lock. A lock-free one
+// would be another protocol to get right, for pools that do not count nanoseconds.
 type queue struct {
 	explore.Mutex
 	ring   []uint32
