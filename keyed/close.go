@@ -9,7 +9,8 @@ import (
 
 // Retire replaces every connection of a key that is open or being opened now, as
 // connpool.Pool.Retire does. For is not asked again: what may change (an address, a
-// password) is better read by Connect. For a key without a pool it does nothing.
+// password) is better read by Connect. For a key without a pool it does nothing. The
+// closing goes on in the background: Settled waits for it.
 func (p *Pool[K, T]) Retire(key K) {
 	p.mu.Lock()
 	if m := p.mu.making[key]; m != nil {
@@ -31,6 +32,18 @@ func (p *Pool[K, T]) RetireAll() {
 	for _, e := range p.keys.all() {
 		e.pool.Retire()
 	}
+}
+
+// Settled waits until what was being closed, checked or reset in the pools of all
+// keys has ended, as connpool.Pool.Settled does. If ctx ends first it returns an
+// error that matches ctx's.
+func (p *Pool[K, T]) Settled(ctx context.Context) error {
+	for _, pool := range p.pools() {
+		if err := pool.Settled(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Close closes the pools of all keys: acquires are refused, those who wait get

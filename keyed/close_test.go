@@ -166,6 +166,33 @@ func TestRetireReachesAPoolThatIsBeingMade(t *testing.T) {
 	}
 }
 
+// TestFault105_SettledWaitsForTheClosesOfAllKeys: a close takes a second.
+func TestFault105_SettledWaitsForTheClosesOfAllKeys(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, _ := newPool(t, func(c *Config[string, *fakeConn]) {
+			describe := c.For
+			c.For = func(key string) connpool.Config[*fakeConn] {
+				cfg := describe(key)
+				shut := cfg.Close
+				cfg.Close = func(ctx context.Context, conn *fakeConn) error {
+					time.Sleep(time.Second)
+					return shut(ctx, conn)
+				}
+				return cfg
+			}
+		})
+		for _, key := range []string{"a", "b"} {
+			release(acquireN(t, p, key, 3)...)
+		}
+		p.RetireAll()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+		defer cancel()
+		require.ErrorIs(t, p.Settled(ctx), context.DeadlineExceeded)
+		require.NoError(t, p.Settled(t.Context()))
+		require.Zero(t, p.Stats().Size)
+	})
+}
+
 // TestFault74_ALeakOfOneKeyHasThoseOfTheOthersNamed: each key loses one lease, those
 // that were there before it and those that come later.
 func TestFault74_ALeakOfOneKeyHasThoseOfTheOthersNamed(t *testing.T) {

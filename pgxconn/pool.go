@@ -109,7 +109,8 @@ func (p *Pool) AcquireAllIdle(context.Context) []*Conn {
 	return conns
 }
 
-// Reset replaces all connections: idle ones now, others as they come back.
+// Reset replaces all connections: idle ones now, others as they come back. The
+// closing goes on in the background: Connpool().Settled waits for it.
 func (p *Pool) Reset() { p.pool.Retire() }
 
 // closing is how long Close waits for connections that are in use: as long as
