@@ -131,8 +131,9 @@ func mayImport(dir, imported string) bool {
 		return atOrBelow(imported, ourModule) && !atOrBelow(imported, ourModule+"/internal") ||
 			startsServers(imported) || atOrBelow(imported, pgxModule)
 	}
-	// An adapter. That of a protocol stands on netconn, which knows sockets.
-	return imported == ourModule || atOrBelow(imported, pgxModule) || dir == "pgxconn" && imported == ourModule+"/netconn"
+	// An adapter. Others' errors it prints as the pool does. That of a protocol stands
+	// on netconn, which knows sockets.
+	return imported == ourModule || imported == ourModule+"/internal/redact" || atOrBelow(imported, pgxModule) || dir == "pgxconn" && imported == ourModule+"/netconn"
 }
 
 // startsServers reports whether a package starts servers for tests and examples.
@@ -202,6 +203,7 @@ func TestAnAllowedImportIsNotReported(t *testing.T) {
 		{"internal/idle/idle.go", ourModule + "/internal/explore"},
 		{"internal/idle/idle_test.go", "testing"},
 		{"netconn/conn.go", ourModule},
+		{"keyed/making.go", ourModule + "/internal/redact"},
 		{"connpooltest/trial.go", "testing"},
 		{"pgxconn/conn.go", pgxModule + "/pgconn"},
 		{"pgxconn/session.go", ourModule + "/netconn"},

@@ -17,11 +17,11 @@ import (
 //
 //	go test -run '^$' -bench . -benchmem -count 5 ./keyed
 
-func benchConfig(string) connpool.Config[*fakeConn] {
+func benchConfig(string) (connpool.Config[*fakeConn], error) {
 	return connpool.Config[*fakeConn]{
 		Connect: func(context.Context) (*fakeConn, error) { return new(fakeConn), nil },
 		Logger:  slog.New(slog.DiscardHandler),
-	}
+	}, nil
 }
 
 func benchPool(b *testing.B, cfg Config[string, *fakeConn]) *Pool[string, *fakeConn] {
@@ -86,7 +86,8 @@ func BenchmarkAcquireRelease(b *testing.B) {
 		})
 	}
 	b.Run("root/serial", func(b *testing.B) {
-		p, err := connpool.New(benchConfig(""))
+		cfg, _ := benchConfig("")
+		p, err := connpool.New(cfg)
 		if err != nil {
 			b.Fatal(err)
 		}

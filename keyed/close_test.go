@@ -36,10 +36,10 @@ func TestShutdownThatRunsOutOfTimeNamesTheHoldersAndMayBeCalledAgain(t *testing.
 		p, _ := newPool(t, func(c *Config[string, *fakeConn]) {
 			c.Name = "shards"
 			describe := c.For
-			c.For = func(key string) connpool.Config[*fakeConn] {
-				c := describe(key)
+			c.For = func(key string) (connpool.Config[*fakeConn], error) {
+				c, err := describe(key)
 				c.LeakStacks = connpool.StacksAlways
-				return c
+				return c, err
 			}
 		})
 		var held []connpool.Lease[*fakeConn]
@@ -93,11 +93,11 @@ func TestCloseWhileForRunsLeavesNothingOpen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, f := newPool(t, nil)
 		describe, hang := p.cfg.For, make(chan struct{})
-		p.cfg.For = func(key string) connpool.Config[*fakeConn] {
+		p.cfg.For = func(key string) (connpool.Config[*fakeConn], error) {
 			<-hang
-			c := describe(key)
+			c, err := describe(key)
 			c.MinSize = 2
-			return c
+			return c, err
 		}
 		waits := make(chan error)
 		go func() { _, err := p.Acquire(context.Background(), "k"); waits <- err }()
@@ -148,7 +148,8 @@ func TestRetireReachesAPoolThatIsBeingMade(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				p, f := newPool(t, nil)
-				cfg := f.describe("k")
+				cfg, err := f.describe("k")
+				require.NoError(t, err)
 				cfg.MinSize = 1
 				m := &making[*fakeConn]{done: make(chan struct{})}
 				p.mu.making["k"] = m
@@ -201,10 +202,10 @@ func TestFault74_ALeakOfOneKeyHasThoseOfTheOthersNamed(t *testing.T) {
 		p, _ := newPool(t, func(c *Config[string, *fakeConn]) {
 			limits(100, 10)(c)
 			describe := c.For
-			c.For = func(key string) connpool.Config[*fakeConn] {
-				cfg := describe(key)
+			c.For = func(key string) (connpool.Config[*fakeConn], error) {
+				cfg, err := describe(key)
 				cfg.OnLeak = func(leak connpool.Leak) { leaks <- leak }
-				return cfg
+				return cfg, err
 			}
 		})
 		for _, key := range []string{"first", "second"} {

@@ -37,19 +37,24 @@ type Config[K comparable, T any] struct {
 	// keeps connections, and so stays.
 	IdleKeyTimeout time.Duration
 
-	// For describes the pool of a key. Required. It is called when a key is asked
-	// for that has no pool, on a goroutine of its own, for each such key by one
-	// goroutine at a time. It may call the Pool, though not for its own key, for
-	// which it would wait in vain. Callers wait for it as their contexts allow,
+	// For describes the pool of a key, or refuses the key with an error that says
+	// why. Required. It is called when a key is asked for that has no pool, on a
+	// goroutine of its own, for each such key by one goroutine at a time, and for
+	// 1,000 keys at once at most: where so many runs hang, callers with other new
+	// keys wait for one to return. It may call the Pool, though not for its own key,
+	// for which it would wait in vain. Callers wait for it as their contexts allow,
 	// without a deadline for 30 s.
+	//
+	// A caller whose key is refused gets an error that matches ErrNoPool and For's
+	// own, and prints that in one line and without passwords. It is not remembered:
+	// the next caller has For called again.
 	//
 	// In what it returns, MaxSize is MaxPerKey if it is zero or more than that, and
 	// MinSize, MinIdle and MaxIdle are MaxPerKey if they are more than that. Budget
-	// must be nil: the keys share one that has MaxTotal units. A key that For does
-	// not know gets the zero Config. That, another Config that connpool.New
-	// refuses, and a panic or runtime.Goexit are an error that matches ErrNoPool
-	// to those who wait; the next caller has it called again.
-	For func(key K) connpool.Config[T]
+	// must be nil: the keys share one that has MaxTotal units. A Config that
+	// connpool.New refuses, and a panic or runtime.Goexit, are an error that matches
+	// ErrNoPool, too.
+	For func(key K) (connpool.Config[T], error)
 }
 
 const (

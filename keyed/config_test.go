@@ -30,7 +30,7 @@ func TestNewRefusesLimitsThatCannotBe(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			cfg := Config[string, int]{MaxTotal: tc.total, MaxPerKey: tc.perKey,
-				For: func(string) connpool.Config[int] { return connpool.Config[int]{} }}
+				For: func(string) (connpool.Config[int], error) { return connpool.Config[int]{}, nil }}
 			_, err := New(cfg)
 			require.ErrorContains(t, err, tc.says)
 		})
@@ -54,10 +54,10 @@ func TestDefaultsAreFilledIn(t *testing.T) {
 func fitted(t *testing.T, edit func(*connpool.Config[*fakeConn])) connpool.Stats {
 	p, f := newPool(t, limits(20, 4))
 	p.cfg.Name = "whole"
-	p.cfg.For = func(key string) connpool.Config[*fakeConn] {
-		c := f.describe(key)
+	p.cfg.For = func(key string) (connpool.Config[*fakeConn], error) {
+		c, err := f.describe(key)
 		edit(&c)
-		return c
+		return c, err
 	}
 	acquire(t, p, "k").Release()
 	s, ok := p.KeyStats("k")
@@ -86,10 +86,10 @@ func TestAPoolWithoutANameIsNumbered(t *testing.T) {
 
 func TestABudgetOfForsIsRefused(t *testing.T) {
 	p, f := newPool(t, nil)
-	p.cfg.For = func(key string) connpool.Config[*fakeConn] {
-		c := f.describe(key)
+	p.cfg.For = func(key string) (connpool.Config[*fakeConn], error) {
+		c, err := f.describe(key)
 		c.Budget, c.MinSize = connpool.NewBudget(5), 1
-		return c
+		return c, err
 	}
 	_, err := p.Acquire(t.Context(), "k")
 	require.ErrorIs(t, err, ErrNoPool)
@@ -98,7 +98,7 @@ func TestABudgetOfForsIsRefused(t *testing.T) {
 }
 
 func TestAKeyThatForDoesNotKnowIsAnErrorAndLeavesNothing(t *testing.T) {
-	p, err := New(Config[string, int]{Name: "tenants", For: func(string) connpool.Config[int] { return connpool.Config[int]{} }})
+	p, err := New(Config[string, int]{Name: "tenants", For: func(string) (connpool.Config[int], error) { return connpool.Config[int]{}, nil }})
 	require.NoError(t, err)
 	defer p.Close()
 	for range 3 {

@@ -4,11 +4,12 @@
 //	shards, err := keyed.New(keyed.Config[string, *pgx.Conn]{
 //		MaxTotal:  100,
 //		MaxPerKey: 10,
-//		For: func(database string) connpool.Config[*pgx.Conn] {
+//		For: func(database string) (connpool.Config[*pgx.Conn], error) {
+//			dsn, err := lookUp(database)
 //			return connpool.Config[*pgx.Conn]{
 //				Name:    "db " + database,
-//				Connect: func(ctx context.Context) (*pgx.Conn, error) { return pgx.Connect(ctx, dsn(database)) },
-//			}
+//				Connect: func(ctx context.Context) (*pgx.Conn, error) { return pgx.Connect(ctx, dsn) },
+//			}, err
 //		},
 //	})
 //	defer shards.Close()
@@ -37,7 +38,8 @@
 // The keys' pools stand in a table (table.go) that is read without a lock and
 // written under the Pool's. A key that is not in the table is being made, at most
 // once at a time (making.go): For runs on a goroutine of its own, outside every
-// lock, while its callers wait for it or for the end of their contexts.
+// lock, while its callers wait for it or for the end of their contexts. There are
+// 1,000 such goroutines at most, whatever For does.
 //
 // A sweep (sweep.go) removes what nobody uses. It pauses a pool, waits until
 // nothing is open in it, takes it out of the table and closes it. Whoever comes in

@@ -23,13 +23,13 @@ type session struct {
 var lastID atomic.Int64
 
 // databases describes the pool of each database.
-func databases(name string) connpool.Config[*session] {
+func databases(name string) (connpool.Config[*session], error) {
 	return connpool.Config[*session]{
 		Name: "db " + name,
 		Connect: func(context.Context) (*session, error) {
 			return &session{name, lastID.Add(1)}, nil
 		},
-	}
+	}, nil
 }
 
 func Example() {
@@ -80,12 +80,14 @@ func ExamplePool_Do() {
 	// 1 discarded
 }
 
-// A key that For does not know gets the zero Config.
+// For refuses a key, and says why.
 func ExampleErrNoPool() {
+	errSuspended := errors.New("the tenant is suspended")
 	pool, err := keyed.New(keyed.Config[string, *session]{
-		For: func(name string) connpool.Config[*session] {
-			if name != "orders" {
-				return connpool.Config[*session]{}
+		Name: "tenants",
+		For: func(name string) (connpool.Config[*session], error) {
+			if name == "acme" {
+				return connpool.Config[*session]{}, errSuspended
 			}
 			return databases(name)
 		},
@@ -95,14 +97,12 @@ func ExampleErrNoPool() {
 	}
 	defer pool.Close()
 
-	for _, name := range []string{"orders", "../etc"} {
-		lease, err := pool.Acquire(context.Background(), name)
-		fmt.Println(errors.Is(err, keyed.ErrNoPool))
-		lease.Release()
-	}
+	_, err = pool.Acquire(context.Background(), "acme")
+	fmt.Println(err)
+	fmt.Println(errors.Is(err, keyed.ErrNoPool), errors.Is(err, errSuspended))
 	// Output:
-	// false
-	// true
+	// keyed "tenants": no pool for the key: the tenant is suspended
+	// true true
 }
 
 // A cold database gives up its idle connection to one that needs it.

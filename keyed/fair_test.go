@@ -173,12 +173,12 @@ func TestDialsThatHangHoldNoMoreThanTheirOwnUnits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, f := newPool(t, limits(6, 4))
 		describe := p.cfg.For
-		p.cfg.For = func(key string) connpool.Config[*fakeConn] {
-			c := describe(key)
+		p.cfg.For = func(key string) (connpool.Config[*fakeConn], error) {
+			c, err := describe(key)
 			if key == "hole" {
 				c.Connect = func(ctx context.Context) (*fakeConn, error) { <-ctx.Done(); return nil, ctx.Err() }
 			}
-			return c
+			return c, err
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		var wg sync.WaitGroup

@@ -78,7 +78,7 @@ func (f *fleet) down(key string) { err := errRefused; f.at(key).err.Store(&err) 
 func (f *fleet) up(key string) { f.at(key).err.Store(nil) }
 
 // describe is a Config's For.
-func (f *fleet) describe(key string) connpool.Config[*fakeConn] {
+func (f *fleet) describe(key string) (connpool.Config[*fakeConn], error) {
 	f.fors.Add(1)
 	s := f.at(key)
 	return connpool.Config[*fakeConn]{
@@ -103,7 +103,7 @@ func (f *fleet) describe(key string) connpool.Config[*fakeConn] {
 			return nil
 		},
 		Logger: slog.New(slog.DiscardHandler),
-	}
+	}, nil
 }
 
 // newPool returns a Pool over a fleet. When the test ends it is shut down, and

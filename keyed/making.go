@@ -8,22 +8,30 @@ import (
 	"time"
 
 	"github.com/connpool/connpool"
+	"github.com/connpool/connpool/internal/redact"
 )
 
 // ErrNoPool is matched by the error of an acquire for whose key For has described
-// no pool: what it returned was refused, or it panicked, or called
-// runtime.Goexit, or has not returned.
+// no pool: it returned an error, which is matched too, or a Config that was
+// refused, or it panicked, or called runtime.Goexit, or has not returned.
 var ErrNoPool = errors.New("no pool for the key")
 
 var (
 	errGoexit  = errors.New("For called runtime.Goexit")
 	errPending = errors.New("For has not returned")
+	errCrowded = fmt.Errorf("For has not been asked: %d other runs of it have not returned", forsAtOnce)
 	errUnequal = errors.New("the key does not equal itself, so it could never be found again")
 )
 
 // patience is how long callers without a deadline wait for For: as long as they
 // would wait for a connection.
 const patience = 30 * time.Second
+
+// forsAtOnce is how many runs of For may be under way at once, each on a goroutine
+// of its own that a For which hangs keeps: some 8 MB in all. It is far above what a
+// For needs that takes its time, since one that asks the Pool for another key needs
+// two.
+const forsAtOnce = 1000
 
 // making is a pool on its way.
 type making[T any] struct {
@@ -41,16 +49,32 @@ func (p *Pool[K, T]) ask(ctx context.Context, key K) (*entry[T], error) {
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("keyed %q: %w", p.cfg.Name, ended(ctx))
 	}
-	e, m, err := p.join(key)
-	if e != nil || err != nil {
+	late, stop := lateness(ctx)
+	defer stop()
+	e, m, err := p.join(key, false)
+	if e == nil && m == nil && err == nil {
+		if err := p.await(ctx, late, p.turns, errCrowded); err != nil {
+			return nil, err
+		}
+		e, m, err = p.join(key, true)
+	}
+	if m == nil {
 		return e, err
 	}
-	return p.await(ctx, m)
+	if err := p.await(ctx, late, m.done, errPending); err != nil {
+		return nil, err
+	}
+	return m.entry, m.err
 }
 
-// join returns the key's pool, or what is being made for it. Who comes first
-// has it made.
-func (p *Pool[K, T]) join(key K) (*entry[T], *making[T], error) {
+// join returns the key's pool, or what is being made for it, or neither. A caller
+// that has a turn begins to make it then; a turn that it does not need goes back.
+func (p *Pool[K, T]) join(key K, turn bool) (e *entry[T], m *making[T], err error) {
+	defer func() {
+		if turn {
+			p.turns <- struct{}{}
+		}
+	}()
 	if key != key {
 		return nil, nil, p.noPool(errUnequal)
 	}
@@ -63,32 +87,41 @@ func (p *Pool[K, T]) join(key K) (*entry[T], *making[T], error) {
 		e.touch()
 		return e, nil, nil
 	}
-	m := p.mu.making[key]
-	if m == nil {
+	m = p.mu.making[key]
+	if m == nil && turn {
 		m = &making[T]{done: make(chan struct{})}
 		p.mu.making[key] = m
+		turn = false // it is create's
 		go p.create(key, m)
 	}
 	return nil, m, nil
 }
 
-// await waits for For, as long as the context allows.
-func (p *Pool[K, T]) await(ctx context.Context, m *making[T]) (*entry[T], error) {
-	var late <-chan time.Time
-	if _, ok := ctx.Deadline(); !ok {
-		timer := time.NewTimer(patience)
-		defer timer.Stop()
-		late = timer.C
+// lateness tells a caller whose context has no deadline when to give up.
+func lateness(ctx context.Context) (late <-chan time.Time, stop func()) {
+	if _, ok := ctx.Deadline(); ok {
+		return nil, func() {}
+	}
+	timer := time.NewTimer(patience)
+	return timer.C, func() { timer.Stop() }
+}
+
+// await waits for a turn or for For, as long as the context allows.
+func (p *Pool[K, T]) await(ctx context.Context, late <-chan time.Time, what <-chan struct{}, without error) error {
+	select {
+	case <-what:
+		return nil
+	default:
 	}
 	select {
-	case <-m.done:
-		return m.entry, m.err
+	case <-what:
+		return nil
 	case <-p.closing:
-		return nil, p.closedError()
+		return p.closedError()
 	case <-ctx.Done():
-		return nil, p.noPool(fmt.Errorf("%w: %w", errPending, ended(ctx)))
+		return p.noPool(fmt.Errorf("%w: %w", without, ended(ctx)))
 	case <-late:
-		return nil, p.noPool(fmt.Errorf("%w in %v: %w", errPending, patience, context.DeadlineExceeded))
+		return p.noPool(fmt.Errorf("%w in %v: %w", without, patience, context.DeadlineExceeded))
 	}
 }
 
@@ -115,8 +148,14 @@ func (p *Pool[K, T]) create(key K, m *making[T]) {
 			err = &connpool.PanicError{Callback: "For", Value: v, Stack: debug.Stack()}
 		}
 		p.finish(key, m, pool, err)
+		p.turns <- struct{}{}
 	}()
-	pool, err = p.open(p.cfg.For(key))
+	cfg, refused := p.cfg.For(key)
+	if refused != nil {
+		err = &refusal{refused}
+		return
+	}
+	pool, err = p.open(cfg)
 }
 
 func (p *Pool[K, T]) open(cfg connpool.Config[T]) (*connpool.Pool[T], error) {
@@ -126,6 +165,12 @@ func (p *Pool[K, T]) open(cfg connpool.Config[T]) (*connpool.Pool[T], error) {
 	}
 	return connpool.New(cfg)
 }
+
+// refusal is what For says to a key, in one line and without secrets.
+type refusal struct{ error }
+
+func (r *refusal) Error() string { return redact.Line(r.error) }
+func (r *refusal) Unwrap() error { return r.error }
 
 // finish puts a new pool into the table, and tells those who wait.
 func (p *Pool[K, T]) finish(key K, m *making[T], pool *connpool.Pool[T], err error) {

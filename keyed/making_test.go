@@ -3,8 +3,10 @@ package keyed
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"runtime"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -35,7 +37,7 @@ func TestFirstCallersOfAKeyMakeOnePool(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, f := newPool(t, limits(50, 50))
 		describe := p.cfg.For
-		p.cfg.For = func(key string) connpool.Config[*fakeConn] {
+		p.cfg.For = func(key string) (connpool.Config[*fakeConn], error) {
 			time.Sleep(time.Second)
 			return describe(key)
 		}
@@ -60,7 +62,7 @@ func TestFirstCallersOfAKeyMakeOnePool(t *testing.T) {
 func TestForMayUseThePoolForOtherKeys(t *testing.T) {
 	p, f := newPool(t, nil)
 	describe := p.cfg.For
-	p.cfg.For = func(key string) connpool.Config[*fakeConn] {
+	p.cfg.For = func(key string) (connpool.Config[*fakeConn], error) {
 		if key == "tenant" { // its address stands in the catalogue
 			err := p.Do(context.Background(), "catalogue", func(context.Context, *fakeConn) error { return nil })
 			require.NoError(t, err)
@@ -77,7 +79,7 @@ func TestForThatAsksForItsOwnKeyIsToldInTheEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, _ := newPool(t, nil)
 		describe, inner := p.cfg.For, error(nil)
-		p.cfg.For = func(key string) connpool.Config[*fakeConn] {
+		p.cfg.For = func(key string) (connpool.Config[*fakeConn], error) {
 			_, inner = p.Acquire(context.Background(), key)
 			return describe(key)
 		}
@@ -105,7 +107,7 @@ func TestForThatDoesNotReturnIsAnErrorAndNoWedge(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			p, f := newPool(t, nil)
 			describe := p.cfg.For
-			p.cfg.For = func(key string) connpool.Config[*fakeConn] {
+			p.cfg.For = func(key string) (connpool.Config[*fakeConn], error) {
 				if f.fors.Add(1) < 4 {
 					tc.misbehave()
 				}
@@ -124,9 +126,135 @@ func TestForThatDoesNotReturnIsAnErrorAndNoWedge(t *testing.T) {
 	}
 }
 
+func TestFault79_ForRefusesAKeyInWords(t *testing.T) {
+	p, f := newPool(t, func(c *Config[string, *fakeConn]) { c.Name = "tenants" })
+	describe := p.cfg.For
+	suspended := errors.New("suspended:\nsee postgres://u:secret@catalogue/db")
+	p.cfg.For = func(key string) (connpool.Config[*fakeConn], error) {
+		if f.fors.Load() < 3 {
+			f.fors.Add(1)
+			return connpool.Config[*fakeConn]{Connect: func(context.Context) (*fakeConn, error) {
+				panic("of a key that was refused")
+			}}, suspended
+		}
+		return describe(key)
+	}
+	for range 3 {
+		_, err := p.Acquire(t.Context(), "k")
+		require.ErrorIs(t, err, ErrNoPool)
+		require.ErrorIs(t, err, suspended)
+		require.EqualError(t, err,
+			`keyed "tenants": no pool for the key: suspended: see postgres://u:xxxxx@catalogue/db`)
+	}
+	require.Zero(t, p.Stats().Keys)
+	acquire(t, p, "k").Release() // it is not remembered
+}
+
+// hangs has For hang for keys that begin with "hung", until the channel is closed.
+func (f *fleet) hangs(p *Pool[string, *fakeConn]) (let chan struct{}) {
+	let = make(chan struct{})
+	p.cfg.For = func(key string) (connpool.Config[*fakeConn], error) {
+		if strings.HasPrefix(key, "hung") {
+			f.fors.Add(1)
+			<-let
+		}
+		return f.describe(key)
+	}
+	return let
+}
+
+func TestFault92_ForThatHangsCostsSoManyGoroutinesAndNoMore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, f := newPool(t, nil)
+		acquire(t, p, "known").Release()
+		let := f.hangs(p)
+		before := runtime.NumGoroutine()
+		var callers sync.WaitGroup
+		for n := range 2 * forsAtOnce {
+			callers.Go(func() {
+				_, err := p.Acquire(within(t, time.Second), fmt.Sprintf("hung %d", n))
+				if !errors.Is(err, ErrNoPool) || !errors.Is(err, context.DeadlineExceeded) {
+					t.Error(err)
+				}
+			})
+		}
+		callers.Wait()
+		require.EqualValues(t, forsAtOnce+1, f.fors.Load())
+		require.LessOrEqual(t, runtime.NumGoroutine(), before+forsAtOnce)
+		require.Len(t, p.mu.making, forsAtOnce)
+
+		acquire(t, p, "known").Release() // is none the worse for it
+		_, err := p.TryAcquire(t.Context(), "one more")
+		require.ErrorContains(t, err, "For has not been asked: 1000 other runs of it have not returned in 30s")
+		close(let)
+		acquire(t, p, "one more").Release()
+		synctest.Wait()
+		require.Len(t, p.turns, forsAtOnce, "all have come back")
+	})
+}
+
+func TestFault92_CloseAndShutdownAreNotHeldUpByAForThatHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, f := newPool(t, nil)
+		let := f.hangs(p)
+		defer close(let)
+		refused := make(chan error, 2*forsAtOnce)
+		for n := range 2 * forsAtOnce {
+			go func() {
+				_, err := p.Acquire(context.Background(), fmt.Sprintf("hung %d", n))
+				refused <- err
+			}()
+		}
+		synctest.Wait()
+		began := time.Now()
+		err := p.Shutdown(within(t, time.Second))
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		require.ErrorIs(t, err, errPending)
+		require.Equal(t, time.Second, time.Since(began))
+		for range 2 * forsAtOnce {
+			require.ErrorIs(t, <-refused, connpool.ErrClosed)
+		}
+	})
+}
+
+// Whatever comes of it, a turn comes back: For fails, panics or exits, another
+// caller was faster, the Pool is closed, or the key equals nothing.
+func TestFault92_ATurnIsNeverLost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, f := newPool(t, nil)
+		p.cfg.For = func(key string) (connpool.Config[*fakeConn], error) {
+			switch key {
+			case "fails":
+				return connpool.Config[*fakeConn]{}, errRefused
+			case "panics":
+				panic("bug")
+			case "exits":
+				runtime.Goexit()
+			}
+			return f.describe(key)
+		}
+		var callers sync.WaitGroup
+		for range 20 {
+			for _, key := range []string{"fails", "panics", "exits", "fine"} {
+				callers.Go(func() {
+					lease, _ := p.Acquire(t.Context(), key)
+					lease.Release()
+				})
+			}
+		}
+		callers.Wait()
+		synctest.Wait()
+		require.Len(t, p.turns, forsAtOnce)
+		require.NoError(t, p.Close())
+		_, err := p.Acquire(t.Context(), "late")
+		require.ErrorIs(t, err, connpool.ErrClosed)
+		require.Len(t, p.turns, forsAtOnce)
+	})
+}
+
 func TestAPanicOfForsBringsItsStack(t *testing.T) {
 	p, _ := newPool(t, nil)
-	p.cfg.For = func(string) connpool.Config[*fakeConn] { panic("no such shard") }
+	p.cfg.For = func(string) (connpool.Config[*fakeConn], error) { panic("no such shard") }
 	_, err := p.Acquire(t.Context(), "k")
 	var panicked *connpool.PanicError
 	require.ErrorAs(t, err, &panicked)
@@ -138,7 +266,7 @@ func TestCallersLeaveAForThatHangsWhenTheirContextsEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, _ := newPool(t, nil)
 		hang, describe := make(chan struct{}), p.cfg.For
-		p.cfg.For = func(key string) connpool.Config[*fakeConn] {
+		p.cfg.For = func(key string) (connpool.Config[*fakeConn], error) {
 			if key == "k" {
 				<-hang
 			}
@@ -164,7 +292,7 @@ func TestCallersLeaveAForThatHangsWhenTheirContextsEnd(t *testing.T) {
 }
 
 func TestAKeyThatEqualsNothingIsRefused(t *testing.T) {
-	p, err := New(Config[float64, int]{For: func(float64) connpool.Config[int] { panic("not asked") }})
+	p, err := New(Config[float64, int]{For: func(float64) (connpool.Config[int], error) { panic("not asked") }})
 	require.NoError(t, err)
 	defer p.Close()
 	_, err = p.Acquire(t.Context(), math.NaN())
@@ -173,8 +301,8 @@ func TestAKeyThatEqualsNothingIsRefused(t *testing.T) {
 }
 
 func TestAKeyThatCannotBeComparedPanicsAndWedgesNothing(t *testing.T) {
-	p, err := New(Config[any, int]{For: func(any) connpool.Config[int] {
-		return connpool.Config[int]{Connect: func(context.Context) (int, error) { return 1, nil }}
+	p, err := New(Config[any, int]{For: func(any) (connpool.Config[int], error) {
+		return connpool.Config[int]{Connect: func(context.Context) (int, error) { return 1, nil }}, nil
 	}})
 	require.NoError(t, err)
 	defer p.Close()
@@ -245,9 +373,9 @@ func TestDoRunsItsFunctionOnceAndEndsTheLease(t *testing.T) {
 func TestAClosedPoolBehindAKeyIsNotTakenForARemovedOne(t *testing.T) {
 	p, _ := newPool(t, nil)
 	var dials atomic.Int64
-	p.cfg.For = func(string) connpool.Config[*fakeConn] {
+	p.cfg.For = func(string) (connpool.Config[*fakeConn], error) {
 		return connpool.Config[*fakeConn]{DownAfter: time.Millisecond, Logger: quiet,
-			Connect: func(context.Context) (*fakeConn, error) { dials.Add(1); return nil, connpool.ErrClosed }}
+			Connect: func(context.Context) (*fakeConn, error) { dials.Add(1); return nil, connpool.ErrClosed }}, nil
 	}
 	_, err := p.Acquire(t.Context(), "k")
 	require.ErrorIs(t, err, connpool.ErrClosed)

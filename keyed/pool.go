@@ -18,6 +18,7 @@ type Pool[K comparable, T any] struct {
 	epoch   time.Time
 	unnamed atomic.Uint64 // pools that were named by number
 	closing chan struct{} // closed by Close
+	turns   chan struct{} // a caller needs one to have For run
 
 	mu struct {
 		sync.Mutex
@@ -46,6 +47,10 @@ func New[K comparable, T any](cfg Config[K, T]) (*Pool[K, T], error) {
 		budget:  connpool.NewBudget(full.MaxTotal),
 		epoch:   time.Now(),
 		closing: make(chan struct{}),
+		turns:   make(chan struct{}, forsAtOnce),
+	}
+	for range forsAtOnce {
+		p.turns <- struct{}{}
 	}
 	p.mu.making = make(map[K]*making[T])
 	return p, nil

@@ -21,10 +21,10 @@ const removal = time.Minute * 3 / 2
 // dropped has For describe pools that keep no idle connections.
 func dropped(c *Config[string, *fakeConn]) {
 	describe := c.For
-	c.For = func(key string) connpool.Config[*fakeConn] {
-		c := describe(key)
+	c.For = func(key string) (connpool.Config[*fakeConn], error) {
+		c, err := describe(key)
 		c.MaxIdle = -1
-		return c
+		return c, err
 	}
 }
 
@@ -91,10 +91,10 @@ func TestAKeyWithAMinimumStays(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, _ := newPool(t, nil)
 		describe := p.cfg.For
-		p.cfg.For = func(key string) connpool.Config[*fakeConn] {
-			c := describe(key)
+		p.cfg.For = func(key string) (connpool.Config[*fakeConn], error) {
+			c, err := describe(key)
 			c.MinSize = 1
-			return c
+			return c, err
 		}
 		acquire(t, p, "k").Release()
 		time.Sleep(24 * time.Hour)
@@ -295,11 +295,11 @@ func TestSeam_AConnectionThatComesWhileThePoolRestsKeepsIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, _ := newPool(t, nil)
 		connected, describe := make(chan struct{}), p.cfg.For
-		p.cfg.For = func(key string) connpool.Config[*fakeConn] {
-			c := describe(key)
+		p.cfg.For = func(key string) (connpool.Config[*fakeConn], error) {
+			c, err := describe(key)
 			connect := c.Connect
 			c.Connect = func(ctx context.Context) (*fakeConn, error) { <-connected; return connect(ctx) }
-			return c
+			return c, err
 		}
 		_, err := p.TryAcquire(t.Context(), "k")
 		require.ErrorIs(t, err, connpool.ErrNoneIdle)

@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"unicode"
 )
 
 // mask stands for a secret of any length. It is what net/url prints.
@@ -50,6 +51,22 @@ func Error(err error) (text string) {
 		}
 	}()
 	return Text(err.Error())
+}
+
+// Line returns the redacted text of err in one line: a text that is not the pool's
+// own must not end a line of its log, or begin one.
+func Line(err error) string { return oneLine(Error(err)) }
+
+// oneLine replaces each run of characters that are not to be shown, and that a
+// terminal or a log viewer acts upon, with a space: control characters (CR, LF, VT,
+// FF, NEL, ESC, NUL and the others of C0 and C1), the line and paragraph
+// separators of Unicode, and its format characters, among them those that turn the
+// direction of a text. A byte that is not UTF-8 may be one of C1 and becomes U+FFFD.
+func oneLine(s string) string {
+	words := strings.FieldsFunc(s, func(r rune) bool {
+		return unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp)
+	})
+	return strings.ToValidUTF8(strings.Join(words, " "), "\uFFFD")
 }
 
 // pass applies every rule once.
