@@ -84,8 +84,8 @@ type Config[T any] struct {
 	// none.
 	Reset func(ctx context.Context, conn T) error
 
-	// IsBad reports whether an error of the user's work, given to Do or
-	// ReleaseErr, means that the connection is broken. It is not asked for nil.
+	// IsBad reports whether an error of the user's work, given to Do, End
+	// or ReleaseErr, means that the connection is broken. It is not asked for nil.
 	// Default: the connection's own IsBad(error) bool, if it has that method; an
 	// interface type of T is looked into. Otherwise DefaultIsBad, which goes by the
 	// error's type: io.EOF, net.Error and the like, and a context's error, after

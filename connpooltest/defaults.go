@@ -25,9 +25,6 @@ func withDefaults[T any](cfg connpool.Config[T]) connpool.Config[T] {
 			return any(conn).(interface{ Ping(context.Context) error }).Ping(ctx)
 		}
 	}
-	if cfg.IsBad == nil {
-		cfg.IsBad = connpool.DefaultIsBad
-	}
 	cfg.ConnectTimeout = bounded(cfg.ConnectTimeout, 10*time.Second)
 	cfg.CheckTimeout = bounded(cfg.CheckTimeout, 5*time.Second)
 	cfg.CloseTimeout = bounded(cfg.CloseTimeout, 5*time.Second)

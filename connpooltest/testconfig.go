@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"reflect"
 	"slices"
 	"testing"
 	"time"
@@ -263,27 +264,48 @@ func (tr *trial[T]) tryClosed() {
 	}
 }
 
-// tryIsBad asks IsBad about what it may meet.
+// tryIsBad asks IsBad, or else the connection, about what it may meet.
 func (tr *trial[T]) tryIsBad() {
 	tr.t.Helper()
-	for _, err := range []error{context.Canceled, context.DeadlineExceeded} {
-		tr.isBad(err)
+	isBad := tr.cfg.IsBad
+	if isBad == nil && mayJudge[T]() {
+		conn, ok := tr.open()
+		if !ok {
+			return
+		}
+		defer tr.shut(conn)
+		if c, ok := any(conn).(judge); ok {
+			isBad = c.IsBad
+		}
 	}
-	if bad, ok := tr.isBad(connpool.ErrBadConn); ok && !bad {
+	if isBad == nil {
+		return // DefaultIsBad knows all this
+	}
+	ask := func(err error) (bad, ok bool) {
+		err = fmt.Errorf("query: %w", err)
+		out := tr.inline("IsBad", func() error { bad = isBad(err); return nil })
+		return bad, out.returned
+	}
+	for _, err := range []error{context.Canceled, context.DeadlineExceeded} {
+		ask(err)
+	}
+	if bad, ok := ask(connpool.ErrBadConn); ok && !bad {
 		tr.report(blindToBad)
 	}
 	another := &connpool.AcquireError{Pool: "another", Err: os.ErrDeadlineExceeded}
-	plain, ok := tr.isBad(errNotNow) // one that counts every error as bad means it
-	if bad, asked := tr.isBad(another); ok && asked && bad && !plain {
+	plain, ok := ask(errNotNow) // one that counts every error as bad means it
+	if bad, asked := ask(another); ok && asked && bad && !plain {
 		tr.report(blamesForOthers)
 	}
 }
 
-func (tr *trial[T]) isBad(err error) (bad, ok bool) {
-	tr.t.Helper()
-	err = fmt.Errorf("query: %w", err)
-	out := tr.inline("IsBad", func() error { bad = tr.cfg.IsBad(err); return nil })
-	return bad, out.returned
+// judge is a connection with an IsBad of its own.
+type judge interface{ IsBad(err error) bool }
+
+// mayJudge reports whether a T may be a judge: if it is an interface, what it holds
+// matters, as it does to the pool.
+func mayJudge[T any]() bool {
+	return reflect.TypeFor[T]().Kind() == reflect.Interface || has[T, judge]()
 }
 
 // tryGoroutines looks for goroutines that have been left behind. While a

@@ -500,3 +500,34 @@ func TestFault78_AProcessThatIsKilledWhenItsDialEndsIsFound(t *testing.T) {
 		})
 	}
 }
+
+// judge is a session that judges errors itself, as a sound one does or not.
+type judge struct {
+	*session
+	bad func(error) bool
+}
+
+func (j judge) IsBad(err error) bool { return j.bad(err) }
+
+func TestAConnectionsOwnIsBadIsTried(t *testing.T) {
+	for _, tc := range []struct {
+		bad  func(error) bool
+		says []string
+	}{
+		{connpool.DefaultIsBad, nil},
+		{func(err error) bool { return errors.Is(err, connpool.ErrBadConn) }, nil},
+		{func(error) bool { return false }, []string{"IsBad does not count connpool.ErrBadConn as bad"}},
+		{func(error) bool { panic("bad") }, []string{"connpool: IsBad panicked: bad"}},
+	} {
+		s, says := newServer(), &recorder{TB: t}
+		connpooltest.TestConfig(says, connpool.Config[judge]{
+			Connect: func(ctx context.Context) (judge, error) {
+				conn, err := s.connect(ctx)
+				return judge{conn, tc.bad}, err
+			},
+			Close: func(ctx context.Context, j judge) error { return s.close(ctx, j.session) },
+		})
+		require.Equal(t, tc.says, says.what())
+		require.Equal(t, s.opened.Load(), s.closed.Load())
+	}
+}
