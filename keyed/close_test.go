@@ -172,14 +172,14 @@ func TestFault105_SettledWaitsForTheClosesOfAllKeys(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, _ := newPool(t, func(c *Config[string, *fakeConn]) {
 			describe := c.For
-			c.For = func(key string) connpool.Config[*fakeConn] {
-				cfg := describe(key)
+			c.For = func(key string) (connpool.Config[*fakeConn], error) {
+				cfg, err := describe(key)
 				shut := cfg.Close
 				cfg.Close = func(ctx context.Context, conn *fakeConn) error {
 					time.Sleep(time.Second)
 					return shut(ctx, conn)
 				}
-				return cfg
+				return cfg, err
 			}
 		})
 		for _, key := range []string{"a", "b"} {
