@@ -107,8 +107,8 @@ var unreturned = []struct {
 	{"none", "Begin", func(db *sql.DB) { _, _ = db.Begin() }},
 	{"none", "Commit", func(db *sql.DB) { transact(db, (*sql.Tx).Commit) }},
 	{"none", "Rollback", func(db *sql.DB) { transact(db, (*sql.Tx).Rollback) }},
-	{"Reset", "ResetSession", func(db *sql.DB) { db.SetMaxIdleConns(1); exec(db, "a"); exec(db, "b") }},
-	{"Reset IsValid", "ResetSession", func(db *sql.DB) { db.SetMaxIdleConns(1); exec(db, "a"); exec(db, "b") }},
+	{"Reset", "ResetSession", func(db *sql.DB) { exec(db, "a"); exec(db, "b") }},
+	{"Reset IsValid", "ResetSession", func(db *sql.DB) { exec(db, "a"); exec(db, "b") }},
 }
 
 // transact does what careful code does, which rolls back after a panic, too.
@@ -140,7 +140,6 @@ func TestADriverThatDoesNotReturnCostsItsConnectionAndNoSlot(t *testing.T) {
 					all.Wait()
 					require.False(t, returned, "nothing was tested")
 					require.Zero(t, pool.Stats().InUse)
-					db.SetMaxIdleConns(-1)
 					next(t, s, db)
 				})
 			}
@@ -148,9 +147,8 @@ func TestADriverThatDoesNotReturnCostsItsConnectionAndNoSlot(t *testing.T) {
 	}
 }
 
-// Rows of the driver's own are beyond this package's control: they may still be
-// used, so their connection must not be closed yet.
-func TestADriverThatPanicsWhileItsOwnRowsAreOpenKeepsTheConnectionUntilTheyAreClosed(t *testing.T) {
+// The rows must not be read from a connection that is closed.
+func TestADriverThatPanicsWhileRowsAreOpenEndsThoseToo(t *testing.T) {
 	s := newServer()
 	s.shape = connShapes["all"]
 	db, pool := open(t, s, oneConn, sqlconn.Options{})
@@ -160,10 +158,9 @@ func TestADriverThatPanicsWhileItsOwnRowsAreOpenKeepsTheConnectionUntilTheyAreCl
 	require.NoError(t, err)
 	s.fail("ExecContext", errPanic)
 	require.Panics(t, func() { _, _ = tx.Exec("b") })
-	require.Equal(t, 1, s.openNow())
-	require.Equal(t, "[2 1] <nil> <nil>", read(r, nil))
-	must(t, tx.Rollback())
 	require.Zero(t, pool.Stats().InUse)
+	require.Equal(t, "[] driver: bad connection <nil>", read(r, nil))
+	require.ErrorIs(t, tx.Rollback(), driver.ErrBadConn)
 	next(t, s, db)
 }
 
@@ -171,7 +168,7 @@ func TestAConnectionThatRawPanickedWithDoesNotReturn(t *testing.T) {
 	s := newServer()
 	db, _ := open(t, s, oneConn, sqlconn.Options{})
 	c := take(t, db, 1)[0]
-	require.Panics(t, func() { _ = c.Raw(func(c any) error { panic(sqlconn.DriverConn(c)) }) })
+	require.Panics(t, func() { _ = c.Raw(func(c any) error { panic(c) }) })
 	next(t, s, db)
 }
 
@@ -201,6 +198,33 @@ func TestARestartOfTheServerCostsNoError(t *testing.T) {
 			}
 			require.LessOrEqual(t, len(s.calls("Dead")), 10, "each at most once")
 		})
+	}
+}
+
+// readOnly answers pings; connections that were opened before the fail-over take no
+// writes.
+type readOnly struct {
+	*fakeConn
+	hasPing
+	before int
+}
+
+func (c readOnly) ExecContext(context.Context, string, []driver.NamedValue) (driver.Result, error) {
+	if c.id <= c.before {
+		return nil, driver.ErrBadConn
+	}
+	return driver.RowsAffected(1), nil
+}
+
+func TestConnectionsThatPingAndAreBadAllTheSameCostNoError(t *testing.T) {
+	const size = 8
+	s := newServer()
+	s.shape = func(c *fakeConn) driver.Conn { return readOnly{c, hasPing{c}, size} }
+	db, _ := open(t, s, config{MaxSize: size, CheckAfterIdle: -1}, sqlconn.Options{})
+	giveBack(t, take(t, db, size))
+	for range 3 * size {
+		_, err := db.Exec("a")
+		require.NoError(t, err)
 	}
 }
 

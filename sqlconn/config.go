@@ -5,7 +5,6 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
-	"io"
 
 	"github.com/connpool/connpool"
 )
@@ -27,11 +26,12 @@ func (s *source) fill(cfg config) config {
 	if cfg.Alive == nil {
 		full.Alive = stillValid
 	}
-	full.Clean = own(cfg.Clean, nil)
+	full.Clean = own(cfg.Clean, isValid)
 	full.Check = ownCtx(cfg.Check, ping)
 	full.Prepare = preparing(cfg.Prepare)
 	full.Reset = ownCtx(cfg.Reset, nil)
-	full.IsBad = judging(cfg.IsBad)
+	full.IsBad = s.judging(cfg.IsBad)
+	s.isBad = asking(cfg.IsBad)
 	return full
 }
 
@@ -59,8 +59,14 @@ func ownCtx(f, otherwise waiting) waiting {
 func (s *source) dial(ctx context.Context) (driver.Conn, error) {
 	generation := s.generation.Load() // before the dial: it may be of the old lot
 	c, err := s.Connector.Connect(ctx)
-	if err != nil || c == nil {
+	switch {
+	case err != nil && misconfigured(err):
+		return nil, connpool.Permanent(&configError{err})
+	case err != nil || c == nil:
 		return nil, err
+	}
+	if _, ok := c.(driver.Validator); ok {
+		s.validates.Store(true)
 	}
 	return newPooled(c, generation, s.options), nil
 }
@@ -68,7 +74,7 @@ func (s *source) dial(ctx context.Context) (driver.Conn, error) {
 // closing closes the statements that a connection keeps, and then the connection.
 func closing(f waiting) waiting {
 	if f == nil {
-		f = func(_ context.Context, c driver.Conn) error { return c.Close() }
+		f = closeConn
 	}
 	return func(ctx context.Context, c driver.Conn) (err error) {
 		p := c.(*pooled)
@@ -123,24 +129,34 @@ func preparing(f waiting) waiting {
 	}
 }
 
-// judging is cfg's IsBad or the pool's usual one, to which driver.ErrBadConn is
-// bad whatever else.
-func judging(f func(error) bool) func(error) bool {
+// judging returns the pool's IsBad, which is for leases that are taken from the
+// pool. By default, of a driver with an IsValid, only what says so is bad: the rest
+// IsValid has to tell when the connection comes back.
+func (s *source) judging(f func(error) bool) func(error) bool {
 	if f == nil {
-		f = isBad
+		f = func(err error) bool {
+			return errors.Is(err, connpool.ErrBadConn) ||
+				!s.validates.Load() && connpool.DefaultIsBad(err)
+		}
 	}
 	return func(err error) bool { return errors.Is(err, driver.ErrBadConn) || f(err) }
 }
 
-// netError is net.Error, without package net.
-type netError interface {
-	error
-	Timeout() bool
-	Temporary() bool
+// asking returns how an error is judged that a call of the driver's has returned:
+// by cfg's IsBad, or by the driver, if it has an IsValid, or else by its type.
+func asking(f func(error) bool) func(driver.Conn, error) bool {
+	if f != nil {
+		return func(_ driver.Conn, err error) bool { return f(err) }
+	}
+	return func(c driver.Conn, err error) bool {
+		if !connpool.DefaultIsBad(err) || isContextErr(err) {
+			return false
+		}
+		_, validates := c.(driver.Validator)
+		return !validates || isValid(c) != nil
+	}
 }
 
-func isBad(err error) bool {
-	var broken netError
-	return errors.Is(err, connpool.ErrBadConn) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
-		errors.As(err, &broken) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+func isContextErr(err error) bool {
+	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }

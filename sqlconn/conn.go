@@ -8,47 +8,76 @@ import (
 	"github.com/connpool/connpool"
 )
 
-// conn is one lease of a connection, as database/sql sees it: it makes one with
-// every Connect and closes each once. database/sql calls it under a lock of its
-// own, one for each conn, and so do its statements, rows and transactions; it
-// needs no lock, as long as nothing of it touches the driver's connection once
-// the lease has ended.
+// conn is what database/sql takes for a connection: a shell. It borrows a
+// connection for the first call that needs one, with the context of that call, and
+// returns it when database/sql takes the shell back. So database/sql may keep idle
+// shells as it likes: none has a connection.
 //
-// What Close does with the connection depends on how database/sql came to it.
-// There is one place where it takes a connection back, and that asks IsValid if
-// and only if nothing speaks against keeping it. So a Close that follows an
-// IsValid is a return; one that follows anything else is a rejection, be it for
-// driver.ErrBadConn, for a transaction whose context has ended, or for a function
-// given to Raw that panicked.
+// database/sql calls a shell under a lock of its own, one for each, and so do the
+// statements, rows and transactions of that shell: a conn needs no lock.
+//
+// There is one place where database/sql takes a connection back, and that calls
+// IsValid if and only if nothing speaks against keeping it. So IsValid returns the
+// connection to the pool; a Close that finds one still there rejects it, be it for
+// driver.ErrBadConn or for a function given to Raw that panicked.
 type conn struct {
-	*pooled
 	source *source
-	lease  connpool.Lease[driver.Conn]
+	loan
+	over bool // closed, or the driver did not return from a call: borrows no more
+}
 
-	sound     bool  // IsValid has said yes, and nothing has been done since
-	lost      bool  // the driver has not returned from a call
-	bad       bool  // driver.ErrBadConn was seen
-	begun     bool  // a transaction has begun and not ended
-	unwatched bool  // rows of the driver's own have been handed out
-	closed    bool  // the lease has ended
-	open      *stmt // statements not closed yet
+// loan is what a shell knows of the connection that it has, zero without one.
+type loan struct {
+	*pooled
+	lease   connpool.Lease[driver.Conn]
+	bad     error // that spoke for discarding the connection, and against others of its age
+	begun   bool  // a transaction has begun and not ended
+	spoiled bool  // the connection is not to be used again
+	open    *stmt // statements that are prepared on the connection and not closed yet
+}
+
+// borrow has the shell have a connection. A shell whose connection is lost takes no
+// other: what was to run in a transaction would run outside of it.
+func (c *conn) borrow(ctx context.Context) error {
+	switch {
+	case c.over || c.spoiled:
+		return driver.ErrBadConn
+	case c.pooled != nil:
+		return nil
+	}
+	lease, err := c.source.pool.Acquire(ctx)
+	if err != nil {
+		return exactly(err)
+	}
+	c.lease, c.pooled = lease, lease.Conn().(*pooled)
+	return nil
 }
 
 // do has the driver do something with the connection.
 func (c *conn) do(ctx context.Context, call func() error) error {
-	switch {
-	case c.closed:
-		return driver.ErrBadConn
-	case c.sound:
-		if err := c.wake(ctx); err != nil {
-			return err
-		}
+	if err := c.borrow(ctx); err != nil {
+		return err
 	}
 	return c.call(call)
 }
 
-// call is do without asking whether the connection is fit for it.
+// call has the driver do something with a connection that is there.
 func (c *conn) call(call func() error) error {
+	return c.guarded(func() error {
+		err := call()
+		if err != nil {
+			c.judge(err)
+		}
+		return err
+	})
+}
+
+// guarded runs what may panic or call runtime.Goexit: after most calls database/sql
+// would never take the connection back, so its lease ends at once.
+func (c *conn) guarded(call func() error) error {
+	if c.over {
+		return driver.ErrBadConn
+	}
 	returned := false
 	defer func() {
 		if !returned {
@@ -57,79 +86,63 @@ func (c *conn) call(call func() error) error {
 	}()
 	err := call()
 	returned = true
-	c.note(err)
 	return err
 }
 
-// lose ends the lease of a connection whose driver has panicked or called
-// runtime.Goexit: after most calls database/sql would never close it. Rows of the
-// driver's own may still be in use then; where there are such, the lease is left to
-// database/sql.
 func (c *conn) lose() {
-	c.lost = true
-	if !c.unwatched && !c.closed {
-		c.closed = true
+	c.over = true
+	if c.pooled != nil {
 		c.lease.Discard(errLost)
+		c.loan = loan{}
 	}
 }
 
-func (c *conn) note(err error) {
-	if errors.Is(err, driver.ErrBadConn) {
-		c.bad = true
+// judge looks at what the driver said about the connection: an error that one of
+// its calls on this connection has returned.
+func (c *conn) judge(err error) {
+	switch {
+	case err == driver.ErrSkip:
+	case errors.Is(err, driver.ErrBadConn):
+		c.bad = err
+	case c.source.isBad(c.pooled.Conn, err):
+		c.bad = &badError{err}
 	}
 }
 
-// wake takes the connection back into use after database/sql has kept it idle on
-// its own, as it does if the user calls SetMaxIdleConns. It has then called
-// ResetSession if it could see one; see shaped for when it cannot.
-func (c *conn) wake(ctx context.Context) error {
-	c.sound = false
-	if c.shape.resets {
-		return nil
+// giveBack ends the lease. The connection goes back to the pool, unless something
+// speaks against it. Statements that database/sql has not closed end with the lease.
+func (c *conn) giveBack(sound bool) {
+	for c.open != nil {
+		c.open.giveBack()
 	}
-	if err := c.resetSession(ctx); errors.Is(err, driver.ErrBadConn) {
-		return err
+	if c.pooled == nil {
+		return
 	}
+	was := c.loan
+	c.loan = loan{}
+	switch {
+	case was.bad != nil:
+		c.source.discard(was)
+	case !sound || was.begun || was.spoiled:
+		was.lease.Discard(errRejected)
+	default:
+		c.source.sound(was)
+	}
+}
+
+// IsValid returns the connection to the pool, and reports whether the shell can be
+// used again.
+func (c *conn) IsValid() bool {
+	c.giveBack(true)
+	return !c.over
+}
+
+// Close ends the shell, and destroys the connection that is still there.
+func (c *conn) Close() error {
+	c.giveBack(false)
+	c.over = true
 	return nil
 }
 
-func (c *conn) resetSession(ctx context.Context) error {
-	return c.call(func() error { return resetSession(ctx, c.Conn) })
-}
-
-// IsValid reports whether the connection may be lent again.
-func (c *conn) IsValid() bool {
-	fit := !c.closed && !c.bad && !c.lost && !c.begun
-	c.sound = fit && c.call(func() error { return isValid(c.Conn) }) == nil
-	return c.sound
-}
-
-// Close ends the lease. The connection goes back to the pool, unless something
-// speaks against it. Statements that database/sql has not closed go with the
-// lease: of those that were prepared on a sql.Conn it would close some only
-// later, when the connection may be in another's hands.
-func (c *conn) Close() error {
-	if c.closed {
-		return nil
-	}
-	var err error
-	for c.open != nil {
-		err = errors.Join(err, c.open.giveBack())
-	}
-	c.closed = true
-	switch {
-	case c.bad:
-		c.source.discard(c.lease, c.pooled)
-	case !c.sound:
-		c.lease.Discard(errRejected)
-	default:
-		c.lease.Release()
-	}
-	return err
-}
-
-// driverConn hands out the driver's connection, with which anything may be done.
-func (c *conn) driverConn() driver.Conn {
-	c.sound = false
-	return c.Conn
-}
+// ResetSession has nothing to reset: the pool does so before it lends a connection.
+func (c *conn) ResetSession(context.Context) error { return nil }

@@ -2,6 +2,7 @@ package sqlconn_test
 
 import (
 	"context"
+	"database/sql"
 	"database/sql/driver"
 	"errors"
 	"fmt"
@@ -94,7 +95,7 @@ func ExampleOptions() {
 	// Output: prepared 1 time, run 100 times
 }
 
-// What a function given to Raw gets is a lease; behind it is the driver's own
+// What a function given to Raw gets is a shell; behind it is the driver's own
 // connection.
 func ExampleDriverConn() {
 	db := sqlconn.OpenDB(database(), connpool.Config[driver.Conn]{})
@@ -106,14 +107,39 @@ func ExampleDriverConn() {
 	defer conn.Close()
 
 	err = conn.Raw(func(c any) error {
-		own, ok := sqlconn.DriverConn(c).(*fakeConn) // the driver's type
-		fmt.Println(ok, own.id)
+		own, err := sqlconn.DriverConn(context.Background(), c)
+		if err != nil {
+			return err
+		}
+		fmt.Println(own.(*fakeConn).id) // the driver's type
 		return nil
 	})
 	if err != nil {
 		log.Fatal(err)
 	}
-	// Output: true 1
+	// Output: 1
+}
+
+// A driver's function that takes a *sql.Conn finds its own type in Raw.
+func ExamplePlain() {
+	db := sqlconn.OpenDB(database(), connpool.Config[driver.Conn]{})
+	defer db.Close()
+	conn, err := db.Conn(context.Background())
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer conn.Close()
+
+	err = sqlconn.Plain(context.Background(), conn, func(plain *sql.Conn) error {
+		return plain.Raw(func(own any) error {
+			fmt.Println(own.(*fakeConn).id) // the driver's type
+			return nil
+		})
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	// Output: 1
 }
 
 // Callbacks get the driver's own connection. This one makes sure that no setting

@@ -7,8 +7,7 @@ import (
 	"errors"
 )
 
-// What conn has always: the driver's method, or what database/sql does without
-// it.
+// What conn has: the driver's method, or what database/sql does without it.
 
 // Prepare is there because driver.Conn has it; database/sql calls PrepareContext.
 func (c *conn) Prepare(query string) (driver.Stmt, error) {
@@ -17,20 +16,52 @@ func (c *conn) Prepare(query string) (driver.Stmt, error) {
 
 // PrepareContext returns a statement that the connection has kept, or prepares it.
 func (c *conn) PrepareContext(ctx context.Context, query string) (driver.Stmt, error) {
-	var s driver.Stmt
-	var kept *keptStmt
-	err := c.do(ctx, func() (err error) {
-		if kept = c.kept.lend(query); kept != nil {
-			s = kept.Stmt
-			return nil
-		}
-		s, err = prepare(ctx, c.Conn, query)
+	s := &stmt{c: c, query: query}
+	if err := s.prepare(ctx); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// ExecContext runs a query without preparing it, if the driver can.
+func (c *conn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (result driver.Result, err error) {
+	err = c.run(ctx, canExec, args, func(args []driver.NamedValue) (err error) {
+		result, err = exec(ctx, c.Conn, query, args)
+		return err
+	})
+	return result, err
+}
+
+// QueryContext runs a query without preparing it, if the driver can.
+func (c *conn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
+	var rows driver.Rows
+	err := c.run(ctx, canQuery, args, func(args []driver.NamedValue) (err error) {
+		rows, err = runQuery(ctx, c.Conn, query, args)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	return c.statement(query, s, kept), nil
+	return c.watch(rows, nil), nil
+}
+
+// run has the driver run a query without preparing it. If it cannot, database/sql
+// prepares the query on the connection that has been borrowed here.
+func (c *conn) run(
+	ctx context.Context, can func(driver.Conn) bool, args []driver.NamedValue,
+	call func([]driver.NamedValue) error,
+) error {
+	if err := c.borrow(ctx); err != nil {
+		return err
+	}
+	if !can(c.Conn) {
+		return driver.ErrSkip
+	}
+	args, err := c.convert(nil, args)
+	if err != nil {
+		return err
+	}
+	return c.call(func() error { return call(args) })
 }
 
 // Begin is there because driver.Conn has it; database/sql calls BeginTx.
@@ -50,9 +81,9 @@ func (c *conn) BeginTx(ctx context.Context, options driver.TxOptions) (driver.Tx
 		return nil, err
 	}
 	c.begun = true
-	begun := tx{t, c}
+	begun := tx{t, c, ctx}
 	if _, ok := c.Conn.(driver.ConnBeginTx); !ok && ctx.Err() != nil {
-		_ = begun.Rollback() // as in database/sql; if it fails, the connection is not lent again
+		_ = begun.undo() // as in database/sql; if it fails, the connection is not lent again
 		return nil, ctx.Err()
 	}
 	return begun, nil
@@ -63,44 +94,58 @@ func (c *conn) Ping(ctx context.Context) error {
 	return c.do(ctx, func() error { return ping(ctx, c.Conn) })
 }
 
-// CheckNamedValue converts an argument, if the driver has its own way for it.
-func (c *conn) CheckNamedValue(value *driver.NamedValue) error {
-	checker, _ := c.Conn.(driver.NamedValueChecker)
-	return c.check(checker, value)
-}
-
-// check has the driver convert an argument. It may call methods of the argument's,
-// which may panic.
-func (c *conn) check(checker driver.NamedValueChecker, value *driver.NamedValue) error {
-	switch {
-	case checker == nil:
-		return driver.ErrSkip
-	case c.closed:
-		return driver.ErrBadConn
-	}
-	return c.call(func() error { return checker.CheckNamedValue(value) })
-}
-
 // tx is a transaction that its conn watches.
 type tx struct {
 	driver.Tx
-	c *conn
+	c   *conn
+	ctx context.Context // that it was begun with
 }
 
 // Commit commits the transaction. Like database/sql, it takes it to have ended
 // whatever the error: most servers roll back what they cannot commit.
 func (t tx) Commit() error {
-	err := t.c.do(context.Background(), t.Tx.Commit)
+	err := t.c.call(t.Tx.Commit)
 	t.c.begun = false
 	return err
 }
 
-// Rollback rolls the transaction back. If that fails, nobody knows whether it is
-// still open, and the connection is not lent again.
+// Rollback rolls the transaction back. If its context has ended, the connection is
+// not lent again, unless the driver has both ResetSession and IsValid: to
+// database/sql that means that it can live on.
 func (t tx) Rollback() error {
-	err := t.c.do(context.Background(), t.Tx.Rollback)
+	err := t.undo()
+	t.c.spoiled = t.c.spoiled || t.ctx.Err() != nil && !t.c.over && !outlivesRollback(t.c.Conn)
+	return err
+}
+
+// undo rolls back. If that fails, nobody knows whether the transaction is still
+// open, and the connection is not lent again.
+func (t tx) undo() error {
+	err := t.c.call(t.Tx.Rollback)
 	t.c.begun = err != nil
 	return err
+}
+
+func outlivesRollback(c driver.Conn) bool {
+	_, resets := c.(driver.SessionResetter)
+	_, validates := c.(driver.Validator)
+	return resets && validates
+}
+
+func canExec(c driver.Conn) bool {
+	switch c.(type) {
+	case driver.ExecerContext, driver.Execer:
+		return true
+	}
+	return false
+}
+
+func canQuery(c driver.Conn) bool {
+	switch c.(type) {
+	case driver.QueryerContext, driver.Queryer:
+		return true
+	}
+	return false
 }
 
 func exec(ctx context.Context, c driver.Conn, query string, args []driver.NamedValue) (driver.Result, error) {

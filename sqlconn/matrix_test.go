@@ -112,6 +112,7 @@ var scenarios = []scenario{
 	}},
 	{"a context that ends meanwhile", nil, func(db *sql.DB) []any {
 		c, err := db.Conn(ctx)
+		first := c.PingContext(ctx)
 		ended, end := context.WithCancel(ctx)
 		end()
 		_, execErr := c.ExecContext(ended, "a")
@@ -123,7 +124,7 @@ var scenarios = []scenario{
 		if prepareErr == nil {
 			prepareErr = s.Close()
 		}
-		return list(err, execErr, queryErr, prepareErr, c.Close())
+		return list(err, first, execErr, queryErr, prepareErr, c.Close())
 	}},
 	{"a connection", nil, func(db *sql.DB) []any {
 		c, err := db.Conn(ctx)
@@ -134,9 +135,10 @@ var scenarios = []scenario{
 	}},
 	{"a function given to Raw fails", nil, func(db *sql.DB) []any {
 		c, err := db.Conn(ctx)
+		first := c.PingContext(ctx)
 		raw := c.Raw(func(any) error { return errFake })
 		bad := c.Raw(func(any) error { return driver.ErrBadConn })
-		return list(err, raw, bad, c.Close(), exec(db, "a"))
+		return list(err, first, raw, bad, c.Close(), exec(db, "a"))
 	}},
 	{"a session is bad", fails("ResetSession", driver.ErrBadConn), func(db *sql.DB) []any {
 		return list(exec(db, "a"), exec(db, "b"), exec(db, "c"))
@@ -324,10 +326,11 @@ func TestABeginThatIsTooLateIsUndone(t *testing.T) {
 		}
 		late := scenario{name, nil, func(db *sql.DB) []any {
 			c, err := db.Conn(ctx)
+			first := c.PingContext(ctx)
 			ended, end := context.WithCancel(ctx)
 			end()
 			_, beginErr := c.BeginTx(ended, nil)
-			return list(err, beginErr, c.Close(), exec(db, "a"))
+			return list(err, first, beginErr, c.Close(), exec(db, "a"))
 		}}
 		edit := func(s *server) { s.shape = shape }
 		want := play(t, late, edit, openPlain)

@@ -7,6 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
+	"reflect"
+	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -52,9 +55,15 @@ func Open(connector driver.Connector, cfg connpool.Config[driver.Conn], options 
 	}
 	s.pool = pool
 	db := sql.OpenDB(s)
-	db.SetMaxIdleConns(-1) // what is idle is the pool's
+	db.SetMaxIdleConns(maxIdleShells)
 	return db, pool, nil
 }
+
+// maxIdleShells is how many idle shells database/sql keeps. There are as many as
+// there have been callers at once, waiting ones included. One takes some 400 bytes
+// and a microsecond to make; but statements of the handle look for theirs one by
+// one, so there should not be thousands.
+const maxIdleShells = 256
 
 func validate(connector driver.Connector, cfg connpool.Config[driver.Conn], options Options) error {
 	var faults []error
@@ -73,27 +82,24 @@ func validate(connector driver.Connector, cfg connpool.Config[driver.Conn], opti
 	return fmt.Errorf("sqlconn: %w", errors.Join(faults...))
 }
 
-// source is the connector that database/sql sees: what it opens is borrowed, and
-// what it closes is given back.
+// source is the connector that database/sql sees: what it opens is a shell, which
+// borrows a connection when it is used.
 type source struct {
 	driver.Connector // the driver's
 
 	pool         *connpool.Pool[driver.Conn]
 	options      Options
 	closeTimeout time.Duration
+	isBad        func(driver.Conn, error) bool
+	validates    atomic.Bool // the driver's connections have an IsValid
 
-	// generation numbers the connections of drivers without a Ping: see discard.
+	// See discard. The connections of a generation may all be of the same lot.
 	generation atomic.Uint64
+	badInARow  atomic.Int64 // connections that came back bad, with no sound one between
 }
 
-// Connect borrows a connection.
-func (s *source) Connect(ctx context.Context) (driver.Conn, error) {
-	lease, err := s.pool.Acquire(ctx)
-	if err != nil {
-		return nil, concealed(err)
-	}
-	return shaped(&conn{source: s, lease: lease, pooled: lease.Conn().(*pooled)}), nil
-}
+// Connect makes a shell.
+func (s *source) Connect(context.Context) (driver.Conn, error) { return &conn{source: s}, nil }
 
 // Close closes the pool: db.Close calls it. What is idle is closed when it
 // returns, as with database/sql's own pool, unless some connections are in use:
@@ -128,20 +134,31 @@ func (s *source) closing() (context.Context, context.CancelFunc) {
 const defaultCloseTimeout = 5 * time.Second
 
 // discard destroys a connection that the driver has called bad, and sees to it
-// that others of its age are not lent as they are. With a Ping the pool checks
-// them first. Without one nobody can know, and database/sql counts on its third
-// attempt getting a connection that is not of the same lot: so they are replaced.
-// The first bad one of a generation speaks for it; those found after it say
-// nothing about newer ones.
-func (s *source) discard(lease connpool.Lease[driver.Conn], p *pooled) {
-	if _, ok := p.Conn.(driver.Pinger); ok {
-		lease.Discard(driver.ErrBadConn)
+// that others of its age are not lent as they are, since database/sql counts on its
+// third attempt getting a connection that is not of the same lot. With a Ping the
+// pool checks them first. If that does not help, and a second in a row is bad, as
+// where a server answers pings and takes no writes any more, or if there is no
+// Ping, they are replaced. The first of a generation speaks for it; those found
+// after it say nothing about newer ones. A context's error says nothing about
+// others.
+func (s *source) discard(l loan) {
+	_, pings := l.Conn.(driver.Pinger)
+	if isContextErr(l.bad) || pings && s.badInARow.Add(1) < 2 {
+		l.lease.Discard(l.bad)
 		return
 	}
-	lease.Discard(errRejected)
-	if s.generation.CompareAndSwap(p.generation, p.generation+1) {
+	l.lease.Discard(errRejected)
+	if s.generation.CompareAndSwap(l.generation, l.generation+1) {
 		s.pool.Retire()
 	}
+}
+
+// sound returns a connection that nothing speaks against.
+func (s *source) sound(l loan) {
+	if s.badInARow.Load() != 0 {
+		s.badInARow.Store(0)
+	}
+	l.lease.Release()
 }
 
 // These are not bad: of other connections they say nothing.
@@ -150,10 +167,22 @@ var (
 	errLost     = errors.New("sqlconn: the driver did not return from a call")
 )
 
-// concealed hides driver.ErrBadConn in an error of the pool's. The pool has tried
+// badError makes an error bad that IsBad or the driver's IsValid has called so.
+type badError struct{ error }
+
+func (e *badError) Unwrap() []error { return []error{e.error, driver.ErrBadConn} }
+
+// exactly returns the pool's error as database/sql's users are to see it: what the
+// driver said about its own configuration as the driver said it, and all else as
+// the pool says it, but for driver.ErrBadConn, which is hidden. The pool has tried
 // again already, in its own time and up to the caller's deadline; database/sql
 // would do it all twice more.
-func concealed(err error) error {
+func exactly(err error) error {
+	var failed *connpool.AcquireError
+	var config *configError
+	if errors.As(err, &failed) && failed.Stage == connpool.StageConnect && errors.As(err, &config) {
+		return config.error
+	}
 	if errors.Is(err, driver.ErrBadConn) {
 		return final{err}
 	}
@@ -165,6 +194,29 @@ type final struct{ err error }
 func (e final) Error() string        { return e.err.Error() }
 func (e final) Is(target error) bool { return target != driver.ErrBadConn && errors.Is(e.err, target) }
 func (e final) As(target any) bool   { return errors.As(e.err, target) }
+
+// configError is what a driver says about its configuration.
+type configError struct{ error }
+
+func (e *configError) Unwrap() error { return e.error }
+
+// misconfigured reports whether an error of the driver's Connect is about its
+// configuration, usually a DSN that cannot be parsed: the errors of packages
+// net/url and strconv, and pgx's ParseConfigError, which is known by its name, so
+// that programs with other drivers need not be built with pgx.
+func misconfigured(err error) bool {
+	var parse *url.Error
+	var number *strconv.NumError
+	if errors.As(err, &parse) && parse.Op == "parse" || errors.As(err, &number) {
+		return true
+	}
+	for ; err != nil; err = errors.Unwrap(err) {
+		if reflect.TypeOf(err).String() == "*pgconn.ParseConfigError" {
+			return true
+		}
+	}
+	return false
+}
 
 // refused is the connector of a handle whose Config was no good.
 type refused struct{ err error }

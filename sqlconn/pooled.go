@@ -10,14 +10,13 @@ import (
 type pooled struct {
 	driver.Conn // the driver's own
 
-	shape      shape
 	lent       bool   // somebody has had it: its session has to be reset
 	generation uint64 // see source.discard
 	kept       *kept  // statements ready for the next who asks; nil without a cache
 }
 
 func newPooled(c driver.Conn, generation uint64, options Options) *pooled {
-	p := &pooled{Conn: c, shape: shapeOf(c), generation: generation}
+	p := &pooled{Conn: c, generation: generation}
 	if options.StatementCache > 0 {
 		p.kept = newKept(options.StatementCache)
 	}
@@ -38,23 +37,4 @@ func resetSession(ctx context.Context, c driver.Conn) error {
 		return r.ResetSession(ctx)
 	}
 	return nil
-}
-
-func (p *pooled) driverConn() driver.Conn { return p.Conn }
-
-// DriverConn returns the driver's own connection behind what a function given to
-// sql.Conn.Raw gets, or behind the Conn of a lease of the pool:
-//
-//	err := conn.Raw(func(c any) error {
-//		return copyInto(sqlconn.DriverConn(c).(*stdlib.Conn).Conn())
-//	})
-//
-// Anything else it returns as it is, so code that calls it works with a plain
-// sql.DB too. The connection must not be used after the function has returned,
-// or the lease has ended.
-func DriverConn(c any) any {
-	if w, ok := c.(interface{ driverConn() driver.Conn }); ok {
-		return w.driverConn()
-	}
-	return c
 }

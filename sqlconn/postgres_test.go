@@ -256,8 +256,10 @@ func TestPostgresRawReachesPgx(t *testing.T) {
 	_, db, _ := openPostgres(t, config{}, sqlconn.Options{})
 	conn := take(t, db, 1)
 	must(t, conn[0].Raw(func(c any) error {
+		own, err := sqlconn.DriverConn(patient(t), c)
+		require.NoError(t, err)
 		var sum int
-		err := sqlconn.DriverConn(c).(*stdlib.Conn).Conn().QueryRow(patient(t), "select 40 + 2").Scan(&sum)
+		err = own.(*stdlib.Conn).Conn().QueryRow(patient(t), "select 40 + 2").Scan(&sum)
 		require.Equal(t, 42, sum)
 		return err
 	}))

@@ -7,47 +7,43 @@ import (
 	"reflect"
 )
 
-// rows is a result that its conn watches.
+// rows is a result that its conn watches: it hears what the driver says about the
+// connection meanwhile, and a kept statement may be lent again only when its rows
+// are closed.
 type rows struct {
 	driver.Rows // the driver's own
 
 	c      *conn
-	stmt   *stmt // whose result it is, if that is to be kept; else nil
+	stmt   *stmt // whose result it is, or nil
 	closed bool
 }
 
-// watch returns rows that tell their connection what becomes of them, where it
-// has to know. A kept statement may be lent again only when they are closed. And
-// if the driver has neither IsValid nor ResetSession, nobody else would notice
-// that the connection broke while they were read. All others are handed on as
-// they are, with whatever interfaces they have.
 func (c *conn) watch(r driver.Rows, s *stmt) driver.Rows {
-	_, validates := c.Conn.(driver.Validator)
-	_, resets := c.Conn.(driver.SessionResetter)
-	cached := s != nil && c.kept != nil
-	if !cached && (validates || resets) {
-		c.unwatched = true
-		return r
-	}
-	w := &rows{Rows: r, c: c}
-	if cached {
-		w.stmt = s
+	w := rows{Rows: r, c: c, stmt: s}
+	if s != nil {
 		s.rows++
 	}
 	if sets, ok := r.(driver.RowsNextResultSet); ok {
 		return &resultSets{rows: w, sets: sets}
 	}
-	return w
+	return &w
 }
 
 // do has the driver do something with the rows.
 func (r *rows) do(call func() error) error {
-	if r.c.closed {
-		return driver.ErrBadConn
-	}
-	err := r.c.call(call)
-	if r.stmt != nil && err != nil && !errors.Is(err, io.EOF) {
+	ended := false
+	err := r.c.call(func() error {
+		err := call()
+		if ended = err == io.EOF; ended {
+			return nil // which says nothing about the connection
+		}
+		return err
+	})
+	if r.stmt != nil && err != nil {
 		r.stmt.failed = true
+	}
+	if ended {
+		return io.EOF
 	}
 	return err
 }
@@ -60,7 +56,7 @@ func (r *rows) Next(row []driver.Value) error {
 // Close closes the rows, and their statement if that has been closed before them.
 func (r *rows) Close() error {
 	err := r.do(r.Rows.Close)
-	if r.stmt == nil || r.closed || r.c.closed {
+	if r.stmt == nil || r.closed || r.c.over {
 		return err
 	}
 	r.closed = true
@@ -115,7 +111,7 @@ func (r *rows) ColumnTypePrecisionScale(index int) (precision, scale int64, ok b
 // resultSets are rows of a driver that knows more than one result of a query. Of
 // others database/sql must not be told that they might have a second.
 type resultSets struct {
-	*rows
+	rows
 	sets driver.RowsNextResultSet
 }
 

@@ -5,55 +5,50 @@ import (
 	"database/sql/driver"
 )
 
-// stmt is a statement as long as database/sql has it. Closing it gives it back to
-// the connection, which keeps it for the next who prepares the same query; while
-// it is out, whoever prepares the query gets another.
+// stmt is a statement of a shell: a query, and, while the shell has a connection,
+// the driver's statement on that. Closing it gives that back to the connection,
+// which keeps it for the next that asks for the same query; while it is out,
+// another that asks gets a second.
 type stmt struct {
-	driver.Stmt // the driver's own
-
 	c      *conn
 	query  string
-	kept   *keptStmt // the same, if the connection has kept it before
-	rows   int       // results not closed yet
-	failed bool      // not to be kept: the server may have dropped it, or changed what it means
-	closed bool      // by database/sql
+	closed bool // by database/sql
+
+	own    driver.Stmt // the driver's; nil while there is none, and so for the rest
+	kept   *keptStmt   // the same, if the connection has kept it before
+	rows   int         // results not closed yet
+	failed bool        // not to be kept: the server may have dropped it, or changed its meaning
 	prev   *stmt
 	next   *stmt // in conn.open
 }
 
-// statement returns a statement of the driver's for database/sql, with
-// ColumnConverter if the driver's has it: database/sql converts arguments in
-// another way then, which no fallback could imitate.
-func (c *conn) statement(query string, s driver.Stmt, kept *keptStmt) driver.Stmt {
-	w := &stmt{Stmt: s, c: c, query: query, kept: kept, next: c.open}
-	if c.open != nil {
-		c.open.prev = w
-	}
-	c.open = w
-	if columns, ok := s.(driver.ColumnConverter); ok {
-		return columnStmt{w, columns}
-	}
-	return w
-}
-
-type columnStmt struct {
-	*stmt
-	columns driver.ColumnConverter
-}
-
-// ColumnConverter returns what converts an argument.
-func (s columnStmt) ColumnConverter(index int) driver.ValueConverter {
-	return s.columns.ColumnConverter(index)
-}
-
-// Close closes the statement for database/sql, but not before its last rows:
-// until then nobody else can have it.
-func (s *stmt) Close() error {
+// prepare has the statement be prepared on the shell's connection.
+func (s *stmt) prepare(ctx context.Context) error {
+	c := s.c
 	if s.closed {
-		return nil
+		return driver.ErrBadConn
 	}
+	if err := c.borrow(ctx); err != nil || s.own != nil {
+		return err
+	}
+	if s.kept = c.kept.lend(s.query); s.kept != nil {
+		s.own = s.kept.Stmt
+	} else if err := c.call(func() (err error) {
+		s.own, err = prepare(ctx, c.Conn, s.query)
+		return err
+	}); err != nil {
+		s.own = nil
+		return err
+	}
+	s.link()
+	return nil
+}
+
+// Close closes the statement for database/sql, but not before its last rows: until
+// then nobody else can have it.
+func (s *stmt) Close() error {
 	s.closed = true
-	if s.c.closed || s.rows > 0 && s.c.kept != nil {
+	if s.c.over || s.own == nil || s.rows > 0 && s.c.kept != nil {
 		return nil
 	}
 	return s.giveBack()
@@ -62,9 +57,9 @@ func (s *stmt) Close() error {
 // giveBack returns the statement to the connection, or closes it, or the one that
 // has to make room for it.
 func (s *stmt) giveBack() error {
-	s.closed = true
-	s.unlink()
 	surplus := s.shelve()
+	s.unlink()
+	s.own, s.kept, s.rows, s.failed = nil, nil, 0, false
 	if surplus == nil {
 		return nil
 	}
@@ -74,22 +69,30 @@ func (s *stmt) giveBack() error {
 // shelve has the connection keep the statement for the next, and returns the one
 // that must be closed, or nil.
 func (s *stmt) shelve() driver.Stmt {
-	switch fit := !s.failed && !s.c.lost && !s.c.bad; {
+	switch fit := !s.failed && s.c.bad == nil; {
 	case fit && s.kept != nil:
 		s.kept.lent = false
 		return nil
 	case fit:
-		return s.c.kept.add(s.query, s.Stmt)
+		return s.c.kept.add(s.query, s.own)
 	case s.kept != nil:
 		return s.c.kept.drop(s.kept)
 	}
-	return s.Stmt
+	return s.own
+}
+
+func (s *stmt) link() {
+	s.next = s.c.open
+	if s.next != nil {
+		s.next.prev = s
+	}
+	s.c.open = s
 }
 
 func (s *stmt) unlink() {
 	if s.prev != nil {
 		s.prev.next = s.next
-	} else if s.c.open == s {
+	} else {
 		s.c.open = s.next
 	}
 	if s.next != nil {
@@ -98,21 +101,24 @@ func (s *stmt) unlink() {
 	s.prev, s.next = nil, nil
 }
 
-// do has the driver do something with the statement.
-func (s *stmt) do(ctx context.Context, call func() error) error {
-	if s.closed {
-		return driver.ErrBadConn
+// do converts the arguments and has the driver do something with them.
+func (s *stmt) do(ctx context.Context, args []driver.NamedValue, call func(driver.Stmt, []driver.NamedValue) error) error {
+	if err := s.prepare(ctx); err != nil {
+		return err
 	}
-	err := s.c.do(ctx, call)
+	args, err := s.c.convert(s.own, args)
+	if err != nil {
+		return err
+	}
+	err = s.c.call(func() error { return call(s.own, args) })
 	s.failed = s.failed || err != nil
 	return err
 }
 
 // ExecContext runs the statement.
-func (s *stmt) ExecContext(ctx context.Context, args []driver.NamedValue) (driver.Result, error) {
-	var result driver.Result
-	err := s.do(ctx, func() (err error) {
-		result, err = execStmt(ctx, s.Stmt, args)
+func (s *stmt) ExecContext(ctx context.Context, args []driver.NamedValue) (result driver.Result, err error) {
+	err = s.do(ctx, args, func(own driver.Stmt, args []driver.NamedValue) (err error) {
+		result, err = execStmt(ctx, own, args)
 		return err
 	})
 	return result, err
@@ -121,8 +127,8 @@ func (s *stmt) ExecContext(ctx context.Context, args []driver.NamedValue) (drive
 // QueryContext runs the statement.
 func (s *stmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driver.Rows, error) {
 	var rows driver.Rows
-	err := s.do(ctx, func() (err error) {
-		rows, err = queryStmt(ctx, s.Stmt, args)
+	err := s.do(ctx, args, func(own driver.Stmt, args []driver.NamedValue) (err error) {
+		rows, err = queryStmt(ctx, own, args)
 		return err
 	})
 	if err != nil {
@@ -131,14 +137,11 @@ func (s *stmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driv
 	return s.c.watch(rows, s), nil
 }
 
-// CheckNamedValue converts an argument: the statement's way comes before the
-// connection's, in database/sql too.
-func (s *stmt) CheckNamedValue(value *driver.NamedValue) error {
-	if checker, ok := s.Stmt.(driver.NamedValueChecker); ok {
-		return s.c.check(checker, value)
-	}
-	return s.c.CheckNamedValue(value)
-}
+// Exec is there because driver.Stmt has it; database/sql calls ExecContext.
+func (s *stmt) Exec([]driver.Value) (driver.Result, error) { return nil, driver.ErrSkip }
+
+// Query is there because driver.Stmt has it; database/sql calls QueryContext.
+func (s *stmt) Query([]driver.Value) (driver.Rows, error) { return nil, driver.ErrSkip }
 
 func execStmt(ctx context.Context, s driver.Stmt, args []driver.NamedValue) (driver.Result, error) {
 	if e, ok := s.(driver.StmtExecContext); ok {

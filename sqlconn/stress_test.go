@@ -103,7 +103,11 @@ func (w work) hold(ctx context.Context) {
 		if w.random.IntN(4) == 0 {
 			return driver.ErrBadConn
 		}
-		return sqlconn.DriverConn(c).(interface{ ask(string, ...any) error }).ask("Raw")
+		own, err := sqlconn.DriverConn(ctx, c)
+		if err != nil {
+			return err
+		}
+		return own.(interface{ ask(string, ...any) error }).ask("Raw")
 	})
 	_ = c.Close()
 	if err == nil {
