@@ -238,26 +238,38 @@ func isClosed(c <-chan struct{}) bool {
 	}
 }
 
-// requireListed checks that a number is listed once where its word says listed,
-// as it must for an idle one, and else not at all. It empties the lists.
+// requireListed checks that a number is in a list once where its word says so, and
+// else not at all, and that of an idle slot it is in one of them: in the idle list
+// if the slot is proved. It empties the lists.
 func (h *house) requireListed() {
-	listed := map[uint32]int{}
-	for _, l := range []*idle.List{h.idle, h.due} {
-		for n, ok := l.Pop(); ok && listed[n] < 2; n, ok = l.Pop() {
-			listed[n]++
+	h.requireIn(h.idle, slot.Listed)
+	h.requireIn(h.due, slot.Aside)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.eachLocked(func(s *seat[*thing]) {
+		w, where := s.word.Load(), slot.Listed
+		if w.Has(slot.Unproved) {
+			where |= slot.Aside
 		}
+		h.run.Require(w.State() != slot.Idle || w.Has(where), "slot %d is idle and hidden", s.n)
+		h.run.Require(w.State() != slot.Idle || !w.Has(slot.Doomed), "slot %d is idle and doomed", s.n)
+		h.run.Require(w.State() != slot.Idle || s.conn.Load() != nil, "slot %d is idle and has no connection", s.n)
+	})
+}
+
+func (h *house) requireIn(l *idle.List, flag slot.Word) {
+	listed := map[uint32]int{}
+	for n, ok := l.Pop(); ok && listed[n] < 2; n, ok = l.Pop() {
+		listed[n]++
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.eachLocked(func(s *seat[*thing]) {
-		w, want := s.word.Load(), 0
-		if w.Has(slot.Listed) {
+		want := 0
+		if s.word.Load().Has(flag) {
 			want = 1
 		}
 		h.run.Require(listed[s.n] == want, "slot %d is listed %d times, and its word says %d", s.n, listed[s.n], want)
-		h.run.Require(w.State() != slot.Idle || want == 1, "slot %d is idle and not listed", s.n)
-		h.run.Require(w.State() != slot.Idle || !w.Has(slot.Doomed), "slot %d is idle and doomed", s.n)
-		h.run.Require(w.State() != slot.Idle || s.conn.Load() != nil, "slot %d is idle and has no connection", s.n)
 	})
 }
 

@@ -50,7 +50,7 @@ var mutants = []mutant{
 	{"a cell is emptied without a compare-and-swap", "internal/idle/idle.go", []edit{{"if v := l.cells[i].n.Load(); v != 0 && l.cells[i].n.CompareAndSwap(v, 0) {", "if v := l.cells[i].n.Load(); v != 0 {\n\t\t\tl.cells[i].n.Store(0)"}}, "TestExplore_ACellIsTaken"},
 	{"a cell is filled without a compare-and-swap", "internal/idle/idle.go", []edit{{"c.n.Load() == 0 && c.n.CompareAndSwap(0, n+1) {", "c.n.Load() == 0 {\n\t\t\tc.n.Store(n + 1)"}}, "TestExplore_ACellIsTaken"},
 	{"a number is moved without being taken", "internal/idle/idle.go", []edit{{"if v := c.n.Swap(0); v != 0 {", "if v := c.n.Load(); v != 0 {\n\t\tc.n.Store(0)"}}, "TestExplore_WhatIsMoved"},
-	{"a popper leaves the slot listed", "serve.go", []edit{{"next, fate := w.Without(slot.Listed), passed", "next, fate := w, passed"}}, "TestExplore05_ASlotLent"},
+	{"a popper leaves the slot listed", "serve.go", []edit{{"next, fate := w.Without(list), passed", "next, fate := w, passed"}}, "TestExplore05_ASlotLent"},
 	{"a borrower who pops leaves the slot listed", "pool.go", []edit{{"lent := w.Without(slot.Listed).Lend()", "lent := w.With(slot.Listed).Lend()"}}, "TestExplore05_ThreeBorrowers"},
 	{"what was unlisted meanwhile is not put back", "serve.go", []edit{{"\tif !before.Has(slot.Listed) {\n\t\tp.idle.Push(s.n)\n\t}\n\tp.look()", "\tp.look()"}}, "TestExplore05_ASlotLent"},
 	{"what is still listed is put back", "serve.go", []edit{{"\tif !before.Has(slot.Listed) {\n\t\tp.idle.Push(s.n)\n\t}\n\tp.look()", "\tp.idle.Push(s.n)\n\tp.look()"}}, "TestExplore05_ASlotChecked"},
@@ -58,6 +58,15 @@ var mutants = []mutant{
 	{"nobody looks after a number was moved", "sweep.go", []edit{{"\tp.idle.Settle()\n\tp.look()\n", "\tp.idle.Settle()\n"}}, "TestExplore05_WhoJoins"},
 	{"a slot is claimed without a compare-and-swap", "close.go", []edit{{"if w.State() != slot.Idle || !s.word.CAS(w, w.To(to)) {\n\t\treturn false\n\t}", "if w.State() != slot.Idle {\n\t\treturn false\n\t}\n\ts.word.Store(w.To(to))"}}, "TestExplore05_ASlotClosed"},
 	{"a slot is taken without a compare-and-swap", "serve.go", []edit{{"\t\tif s.word.CAS(w, next) {\n\t\t\tif fate != passed", "\t\tif s.word.Store(next); true {\n\t\t\tif fate != passed"}}, "TestExplore02"},
+
+	// Slots that are due for a check, and the counts of what is on its way.
+	{"who leaves a due slot to a check does not look again", "serve.go", []edit{{"case how == leaveThem && p.dueForWaiters() == checkFirst:", "case false:"}}, "TestFault83_ExploreNobodySleeps"},
+	{"a check is counted before it is known for a suspect's", "health.go", []edit{{"\tp.suspects.Add(suspects) // before coming, as in arrived: in between the dial rule asks for more\n\tp.coming.Add(1)\n", "\tp.coming.Add(1)\n\tp.suspects.Add(suspects)\n"}}, "TestFault83_ExploreNobodyCounts"},
+	{"nobody looks when a check has ended", "health.go", []edit{{"\tp.suspects.Add(-suspects)\n\tp.look()\n", "\tp.suspects.Add(-suspects)\n"}}, "TestFault83_ExploreNobodySleeps"},
+	{"a check that has ended is counted on until somebody has looked", "health.go", []edit{{"\tp.coming.Add(-1)\n\tp.suspects.Add(-suspects)\n\tp.look()\n", "\tp.look()\n\tp.coming.Add(-1)\n\tp.suspects.Add(-suspects)\n"}}, "TestFault83_ExploreNobodySleeps"},
+	{"what is proved aside stays there", "serve.go", []edit{{"\tif !before.Has(slot.Listed) {\n\t\tp.idle.Push(s.n)", "\tif !before.Has(slot.Listed | slot.Aside) {\n\t\tp.idle.Push(s.n)"}}, "TestFault90_ExploreWhatIsProved"},
+	{"a number is put aside twice", "serve.go", []edit{{"if w.Has(slot.Aside) {", "if false {"}}, "TestFault90_ExploreANumber"},
+	{"who takes what lies aside leaves the flag", "serve.go", []edit{{"s.claim(slot.Aside, stack, how)", "s.claim(slot.Listed, stack, how)"}}, "TestFault90_ExploreANumber"},
 
 	// Ends of a lease.
 	{"a lease is ended without a compare-and-swap", "lease.go", []edit{{"if l.seat.word.CAS(w, w.End(to)) {", "if l.seat.word.Store(w.End(to)); true {"}}, "TestExplore14_AReleaseAnd"},

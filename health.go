@@ -112,8 +112,8 @@ func (p *Pool[T]) check(s *seat[T], w slot.Word) {
 	if w.Has(slot.Suspect) {
 		suspects = 1
 	}
+	p.suspects.Add(suspects) // before coming, as in arrived: in between the dial rule asks for more
 	p.coming.Add(1)
-	p.suspects.Add(suspects)
 	began := p.now()
 	p.roundTrip(s, "Check", p.cfg.Check, func(err error) {
 		if err != nil && !p.closed() {

@@ -247,6 +247,30 @@ func TestAFailedCheckIsFollowedByTheNext(t *testing.T) {
 	})
 }
 
+// All nine are due and the check of the first that is met hangs. The next sweep
+// proves another where it lies.
+func TestFault90_AConnectionProvedGoodDoesNotLieBehindOneWhoseCheckHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var checks atomic.Int64
+		p, _ := newPool(t, func(c *Config[*fakeConn]) {
+			c.MaxSize, c.CheckAfterIdle, c.CheckInterval = 9, time.Second, 2*time.Second
+			c.Check = func(ctx context.Context, _ *fakeConn) error {
+				if checks.Add(1) == 1 {
+					<-ctx.Done()
+				}
+				return ctx.Err()
+			}
+		})
+		release(acquireN(t, p, 9)...)
+		pass(1900 * time.Millisecond)
+		require.Zero(t, checks.Load())
+		began := time.Now()
+		acquire(t, p).Release()
+		require.Less(t, time.Since(began), time.Second)
+		require.Greater(t, checks.Load(), int64(1))
+	})
+}
+
 func TestASlowCheckOfASuspectDoesNotKeepABorrowerFromDialling(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, _ := newPool(t, func(c *Config[*fakeConn]) {

@@ -144,7 +144,7 @@ func TestSeam02_ANumberInHandWhoseSlotTheSweepClosesIsPassedOver(t *testing.T) {
 		require.True(t, ok)
 		s := p.seats.at(n)
 		require.True(t, s.claimIdle(s.word.Load(), slot.Closing)) // as the sweep does
-		_, fate := s.claim(nil, checkFirst)
+		_, fate := s.claim(slot.Listed, nil, checkFirst)
 		require.Equal(t, passed, fate)
 		p.shut(s, ClosedIdle, nil)
 		requireFull(t, p, 1)
@@ -269,7 +269,7 @@ func TestSeam05_WhoPopsASlotThatIsLentAndReturnedMeanwhileHasIt(t *testing.T) {
 		n, ok := p.idle.Pop()
 		require.True(t, ok)
 		lease.Release() // plainly: nobody has said anything of its slot yet
-		_, fate := p.seats.at(n).claim(nil, checkFirst)
+		_, fate := p.seats.at(n).claim(slot.Listed, nil, checkFirst)
 		require.Equal(t, taken, fate)
 		require.Equal(t, 1, p.Stats().InUse)
 		Lease[*fakeConn]{seat: p.seats.at(n), word: p.seats.at(n).word.Load()}.Release()

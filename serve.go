@@ -17,7 +17,8 @@ const (
 	toCheck             // in state checking
 	toClose             // in state closing
 	passed              // it was not idle: the number was out of date
-	stale               // it must be checked first, and stays listed
+	aside               // it must be checked first: its number moves to due
+	known               // the same, and its number is there already
 )
 
 // unproved says what to do when there are only slots that are due for a check.
@@ -40,28 +41,38 @@ func (p *Pool[T]) serve() {
 	for !p.idle.Empty() || !p.due.Empty() {
 		var s *seat[T]
 		var w slot.Word
+		var how unproved
 		fate := none
 		waiter := p.queue.Match(func(head *waitq.Waiter) bool {
-			// A slot that has to be checked is of no use while as many checks are under
-			// way as there are waiters.
-			unproved := checkFirst
-			if int64(p.queue.Len()) <= p.coming.Load() {
-				unproved = leaveThem
-			}
-			s, w, fate = p.take(nil, head.Tag.(*caller).stack, unproved)
+			how = p.dueForWaiters()
+			s, w, fate = p.take(nil, head.Tag.(*caller).stack, how)
 			return fate == taken
 		})
 		switch {
 		case waiter != nil:
 			waiter.Wake(waitq.Grant{Number: s.n, Word: uint64(w)})
-		case fate == none:
+		case fate != none:
+			p.dispose(s, w, fate)
+		case how == leaveThem && p.dueForWaiters() == checkFirst:
+			// Seam 21: a check has ended, or a waiter joined, that may have looked at the
+			// lists while a number was on its way from one to the other. The numbers are
+			// listed before the counts are read here, and there the other way round, so
+			// one of the two looks again.
+		default:
 			p.grow()
 			return
-		default:
-			p.dispose(s, w, fate)
 		}
 	}
 	p.grow()
+}
+
+// dueForWaiters says what serve does with slots that have to be checked: they are
+// of no use while as many checks are under way as callers wait.
+func (p *Pool[T]) dueForWaiters() unproved {
+	if int64(p.queue.Len()) <= p.coming.Load() {
+		return leaveThem
+	}
+	return checkFirst
 }
 
 // take takes an idle slot, or first if that is not nil, and makes it the
@@ -70,8 +81,9 @@ func (p *Pool[T]) serve() {
 //
 // A due slot that is met on the way moves to a list of its own, so that each is
 // met once however many there are, and none hides a proved one. It is in neither
-// list for a moment: the caller must look at the gate afterwards, as after every
-// push.
+// list for a moment, so the caller must look again afterwards: serve at the counts
+// by which it has left such slots alone, and all others at the gate, as after
+// every push.
 func (p *Pool[T]) take(first *seat[T], stack *callers.Stack, how unproved) (*seat[T], slot.Word, fate) {
 	for s := first; ; s = nil {
 		if s == nil {
@@ -79,9 +91,9 @@ func (p *Pool[T]) take(first *seat[T], stack *callers.Stack, how unproved) (*sea
 				break
 			}
 		}
-		switch w, fate := s.claim(stack, min(how, leaveThem)); fate {
-		case passed:
-		case stale:
+		switch w, fate := s.claim(slot.Listed, stack, min(how, leaveThem)); fate {
+		case passed, known:
+		case aside:
 			p.due.Push(s.n)
 		default:
 			return s, w, fate
@@ -92,7 +104,7 @@ func (p *Pool[T]) take(first *seat[T], stack *callers.Stack, how unproved) (*sea
 		if s == nil {
 			break
 		}
-		if w, fate := s.claim(stack, how); fate != passed {
+		if w, fate := s.claim(slot.Aside, stack, how); fate != passed {
 			return s, w, fate
 		}
 	}
@@ -108,27 +120,35 @@ func (p *Pool[T]) pop(l *idle.List) *seat[T] {
 }
 
 // claim decides by its word what becomes of a slot whose number the caller has
-// popped, and clears the listed bit.
+// popped from the list that the flag tells, and clears that flag.
 //
 // Seam 5, the popper's half: a slot may be listed and not idle. The sweep, or a
 // closer, claims a slot where it lies; who then pops the number only unlists it,
-// and who finishes with the slot puts it back if it finds it unlisted.
-func (s *seat[T]) claim(stack *callers.Stack, how unproved) (slot.Word, fate) {
+// and who finishes with the slot puts it back if it finds it unlisted. One that
+// lies aside is put into the idle list nevertheless: it is proved now, and must
+// not lie behind others that are not.
+func (s *seat[T]) claim(list slot.Word, stack *callers.Stack, how unproved) (slot.Word, fate) {
 	for {
 		w := s.word.Load()
-		next, fate := w.Without(slot.Listed), passed
+		next, fate := w.Without(list), passed
 		switch {
 		case w.State() != slot.Idle:
 		case w.Has(slot.Doomed) || w.Has(slot.Quiet) && s.pool.now() >= s.expiry():
 			next, fate = next.To(slot.Closing), toClose
 		case w.Has(slot.Unproved) && how == leaveThem:
-			return w, stale
+			next, fate = next.With(slot.Aside), aside
+			if w.Has(slot.Aside) {
+				fate = known
+			}
 		case w.Has(slot.Unproved) && how == checkFirst:
 			next, fate = next.To(slot.Checking), toCheck
 		default:
 			next, fate = s.lease(next, stack), taken
 		}
 		if s.word.CAS(w, next) {
+			if fate == aside || fate == known {
+				return next, fate // still idle
+			}
 			if fate != passed {
 				s.pool.idled(-1)
 			}

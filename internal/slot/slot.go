@@ -41,6 +41,10 @@ const (
 	// included. So a number is never listed twice.
 	Listed Word = 1 << (stateBits + iota)
 
+	// Aside is the same for the list of slots that are due for a check. A number
+	// may be in both: of one that was proved, or opened anew, where it lay aside.
+	Aside
+
 	Due      // idle for long enough to be checked before it is lent
 	Suspect  // as Due, after another connection was found dead: better dial than count on it
 	Fresh    // dialled or checked a moment ago: "cannot tell" from Alive passes
@@ -69,8 +73,11 @@ const (
 	flagMask  = 1<<turnShift - 1 - stateMask
 	oneTurn   = Word(1) << turnShift
 
+	// flags that tell where the slot's number lies
+	listing = Listed | Aside
+
 	// flags that outlive a lease
-	lasting = Listed | Unproved | Doomed
+	lasting = listing | Unproved | Doomed
 )
 
 // Word is one value of a slot's word.
@@ -100,21 +107,21 @@ func (w Word) To(s State) Word { return w&^stateMask | Word(s) }
 
 // Open returns the word of an empty slot as it starts to open.
 func (w Word) Open() Word {
-	return (w&^(stateMask|flagMask) + 2*oneTurn) | w&Listed | Word(Opening)
+	return (w&^(stateMask|flagMask) + 2*oneTurn) | w&listing | Word(Opening)
 }
 
-// Plain reports whether the slot is idle with nothing to be said of it: the
-// only word that the common path lends.
-func (w Word) Plain() bool { return w&(stateMask|flagMask) == Word(Idle)|Listed }
+// Plain reports whether the slot is idle and listed with nothing else to be said
+// of it: the only word that the common path lends.
+func (w Word) Plain() bool { return w&(stateMask|flagMask&^Aside) == Word(Idle)|Listed }
 
 // Lend returns the word of an idle slot as it is lent. One that is lent without
 // the check that was due stays due.
 func (w Word) Lend() Word {
-	return (w&^(stateMask|flagMask) + oneTurn) | w&(Listed|Fresh|Unproved) | Word(Leased)
+	return (w&^(stateMask|flagMask) + oneTurn) | w&(listing|Fresh|Unproved) | Word(Leased)
 }
 
-// Back returns the word of a lease with no flag but Listed as it ends and its
-// slot is idle and listed.
+// Back returns the word of a lease with no flag but those of the lists as it ends
+// and its slot is idle and listed.
 func (w Word) Back() Word { return (w + (oneTurn + Word(Idle) - Word(Leased))) | Listed }
 
 // End returns the word of a lease as it ends and goes to another state.
@@ -123,11 +130,11 @@ func (w Word) End(s State) Word {
 }
 
 // Vacate returns the word of a slot whose connection has left it.
-func (w Word) Vacate() Word { return w&^(stateMask|flagMask) | w&Listed }
+func (w Word) Vacate() Word { return w&^(stateMask|flagMask) | w&listing }
 
-// Lease returns the word of a lease with no flag but Listed: what names it, and
-// what it is as long as nothing is to be said of it.
-func (w Word) Lease() Word { return w &^ (flagMask &^ Listed) }
+// Lease returns the word of a lease with no flag but those of the lists: what
+// names it, and what it is as long as nothing is to be said of it.
+func (w Word) Lease() Word { return w &^ (flagMask &^ listing) }
 
 // Same reports whether both words are of one turn and state, whatever their
 // flags.

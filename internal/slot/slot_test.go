@@ -10,7 +10,7 @@ import (
 
 var states = []State{Empty, Opening, Idle, Leased, Resetting, Checking, Closing}
 
-var flags = []Word{Listed, Due, Suspect, Fresh, Quiet, Recorded, Leaked, Kept, Retired, Expired, Surplus, Shut}
+var flags = []Word{Listed, Aside, Due, Suspect, Fresh, Quiet, Recorded, Leaked, Kept, Retired, Expired, Surplus, Shut}
 
 // turns lie at the beginning, in the middle and just below the wrap-around.
 var turns = []uint64{0, 1, 2, 1<<32 - 1, 1 << 32, lastTurn - 2, lastTurn - 1, lastTurn}
@@ -81,19 +81,19 @@ var moves = []struct {
 	turns   uint64
 	keeps   Word
 }{
-	{"opening keeps only listed, two turns on", Word.Open, Opening, 2, Listed},
-	{"lending keeps where it lies and what is known of its health, a turn on", Word.Lend, Leased, 1, Listed | Fresh | Due | Suspect},
+	{"opening keeps only where it lies, two turns on", Word.Open, Opening, 2, Listed | Aside},
+	{"lending keeps where it lies and what is known of its health, a turn on", Word.Lend, Leased, 1, Listed | Aside | Fresh | Due | Suspect},
 	{
 		"a lease ends with its marks for the next user, a turn on",
 		func(w Word) Word { return w.End(Resetting) },
-		Resetting, 1, Listed | Due | Suspect | Retired | Expired | Surplus | Shut,
+		Resetting, 1, Listed | Aside | Due | Suspect | Retired | Expired | Surplus | Shut,
 	},
 	{
 		"a destroyed lease ends with the same",
 		func(w Word) Word { return w.End(Closing) },
-		Closing, 1, Listed | Due | Suspect | Retired | Expired | Surplus | Shut,
+		Closing, 1, Listed | Aside | Due | Suspect | Retired | Expired | Surplus | Shut,
 	},
-	{"vacating keeps only listed, in the same turn", Word.Vacate, Empty, 0, Listed},
+	{"vacating keeps only where it lies, in the same turn", Word.Vacate, Empty, 0, Listed | Aside},
 	{"publishing keeps everything, in the same turn", func(w Word) Word { return w.To(Idle) }, Idle, 0, flagMask},
 	{"checking keeps everything, in the same turn", func(w Word) Word { return w.To(Checking) }, Checking, 0, flagMask},
 	{"closing keeps everything, in the same turn", func(w Word) Word { return w.To(Closing) }, Closing, 0, flagMask},
@@ -120,7 +120,7 @@ func TestEachMoveKeepsAndDropsWhatItSays(t *testing.T) {
 
 func TestBackIsTheEndOfALeaseThatListsTheSlot(t *testing.T) {
 	for _, turn := range turns {
-		for _, listed := range []Word{0, Listed} {
+		for _, listed := range []Word{0, Listed, Aside, Listed | Aside} {
 			lease := word(Leased, turn, listed)
 			require.Equal(t, lease.End(Idle).With(Listed), lease.Back())
 			require.True(t, lease.Back().Plain())
@@ -132,7 +132,7 @@ func TestOnlyAnIdleListedSlotWithNoOtherFlagIsPlain(t *testing.T) {
 	for _, s := range states {
 		for _, turn := range turns {
 			eachFlags(func(set Word) {
-				if word(s, turn, set).Plain() != (s == Idle && set == Listed) {
+				if word(s, turn, set).Plain() != (s == Idle && set&^Aside == Listed) {
 					require.FailNow(t, "plain", "state %d, flags %x", s, set)
 				}
 			})
@@ -164,7 +164,7 @@ func TestALeaseIsNamedByTurnAndStateWhateverTheFlags(t *testing.T) {
 	for _, turn := range turns {
 		lease := word(Leased, turn, 0)
 		eachFlags(func(set Word) {
-			if w := lease | set; w.Lease() != lease|set&Listed || !w.Same(lease) || !lease.Same(w) {
+			if w := lease | set; w.Lease() != lease|set&(Listed|Aside) || !w.Same(lease) || !lease.Same(w) {
 				require.FailNow(t, "not named", "flags %x", set)
 			}
 		})
