@@ -233,8 +233,9 @@ func TestFault105_SettledDoesNotWaitForWhatComesLater(t *testing.T) {
 			}
 		})
 		held := acquire(t, p)
-		stop := make(chan struct{})
+		stop, stopped := make(chan struct{}), make(chan struct{})
 		go func() {
+			defer close(stopped)
 			for {
 				select {
 				case <-stop:
@@ -251,6 +252,7 @@ func TestFault105_SettledDoesNotWaitForWhatComesLater(t *testing.T) {
 			require.LessOrEqual(t, time.Since(began), time.Second)
 		}
 		close(stop)
+		<-stopped
 		held.Release()
 	})
 }
