@@ -52,7 +52,11 @@ func (p *Pool[T]) acquire(ctx context.Context, first *seat[T]) (Lease[T], error)
 }
 
 func (b *borrower[T]) acquire(first *seat[T]) (Lease[T], error) {
-	if first == nil && b.ctx.Err() != nil {
+	switch {
+	case first != nil:
+	case b.pool.closed():
+		return Lease[T]{}, b.pool.refusal
+	case b.ctx.Err() != nil:
 		return Lease[T]{}, b.failWait(b.ended())
 	}
 	b.capture()
@@ -160,9 +164,12 @@ func (b *borrower[T]) tryNext() (*seat[T], slot.Word, error) {
 func (b *borrower[T]) wait() (*seat[T], slot.Word, error) {
 	p := b.pool
 	c := b.place()
+	// A context whose methods panic does so here, while the caller holds nothing and
+	// stands in no queue.
+	ended := b.ctx.Done()
 	switch p.queue.Join(&c.Waiter) {
 	case waitq.Refused:
-		return nil, 0, b.fail(StageWait, ErrClosed)
+		return nil, 0, b.pool.refusal
 	case waitq.Full:
 		p.count.queueFull.Add(1)
 		return nil, 0, b.fail(StageWait, ErrQueueFull)
@@ -175,7 +182,7 @@ func (b *borrower[T]) wait() (*seat[T], slot.Word, error) {
 	if c.Limited {
 		p.expiry.By(c.Until)
 	}
-	grant, err := b.sleep(c)
+	grant, err := b.sleep(c, ended)
 	b.waited = p.now() - c.Joined
 	if err == nil {
 		err = grant.Err
@@ -190,8 +197,8 @@ func (b *borrower[T]) wait() (*seat[T], slot.Word, error) {
 //
 // Seam 3: the queue's lock decides between grant and cancel. A cancel that loses
 // owns the grant, and gives it back.
-func (b *borrower[T]) sleep(c *caller) (waitq.Grant, error) {
-	ready, done := explore.Wait(c.Ready(), b.ctx.Done())
+func (b *borrower[T]) sleep(c *caller, ended <-chan struct{}) (waitq.Grant, error) {
+	ready, done := explore.Wait(c.Ready(), ended)
 	select {
 	case <-ready:
 		return c.Granted(), nil
@@ -329,13 +336,14 @@ func (b *borrower[T]) report(lease Lease[T]) {
 	returned = true
 }
 
-// failWait returns the error of a wait that ended without a grant.
+// failWait returns the error of a wait that ended without a grant. What Connect
+// returned is not looked into: its methods are the user's.
 func (b *borrower[T]) failWait(err error) error {
 	p := b.pool
-	stage := StageWait
-	switch _, down := err.(*downError); {
-	case down:
-		stage = StageConnect
+	if _, down := err.(*downError); down {
+		return b.fail(StageConnect, err)
+	}
+	switch {
 	case errors.Is(err, context.Canceled):
 		p.count.cancels.Add(1)
 	case errors.Is(err, context.DeadlineExceeded):
@@ -344,7 +352,7 @@ func (b *borrower[T]) failWait(err error) error {
 	if b.joined && isContextErr(err) && p.exhausted() {
 		err = &exhaustedError{err}
 	}
-	return b.fail(stage, err)
+	return b.fail(StageWait, err)
 }
 
 func (b *borrower[T]) traceWaited(err error) {
@@ -353,10 +361,13 @@ func (b *borrower[T]) traceWaited(err error) {
 	}
 }
 
-// ended returns the error of the borrower's context, with its cause if that says
-// more.
+// ended returns the error of the borrower's context, which has ended, with its
+// cause if that says more. It is never nil, whatever the context says.
 func (b *borrower[T]) ended() error {
 	err, cause := b.ctx.Err(), context.Cause(b.ctx)
+	if err == nil {
+		err = context.Canceled
+	}
 	if cause == nil || errors.Is(err, cause) {
 		return err
 	}

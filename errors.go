@@ -106,7 +106,8 @@ func (s Stage) String() string {
 // reached, or what Prepare returned.
 //
 // Stats and Holders are one snapshot, at most 100 ms old, that all failures of
-// that time share; they must not be modified.
+// that time share; they must not be modified. Acquires that find the pool closed
+// share one error, without either.
 type AcquireError struct {
 	Pool        string
 	Stage       Stage

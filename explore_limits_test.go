@@ -3,6 +3,7 @@
 package connpool
 
 import (
+	"context"
 	"testing"
 
 	"github.com/connpool/connpool/internal/explore"
@@ -128,6 +129,27 @@ func TestExplore_TheCountOfTheIdleIsRight(t *testing.T) {
 		leases := h.leasedCounted(2)
 		r.Go("releaser", func() { h.release(leases[0]) })
 		r.Go("another", func() { h.release(leases[1]) })
+		r.Finally(func() {
+			idle := int(h.idleCount.Load())
+			r.Require(idle == 1, "%d are said to be idle", idle)
+			h.settled(1)
+		})
+	})
+}
+
+// seam 22: two connections return while a caller waits for one, and it may give
+// up.
+func TestExplore22_WhatIsLetInForAWaiterDoesNotStayWhenItHasGone(t *testing.T) {
+	exploreHouse(t, 2, 2, func(r *explore.Run, h *house) {
+		h.counted, h.plain = true, false
+		h.cfg.MaxIdle = 1
+		leases := h.leasedCounted(2)
+		ctx, cancel := context.WithCancel(background)
+		r.Go("waiter", h.borrowOr(ctx, context.Canceled))
+		r.Rest()
+		r.Go("releaser", func() { h.release(leases[0]) })
+		r.Go("another", func() { h.release(leases[1]) })
+		r.Go("canceller", cancel)
 		r.Finally(func() {
 			idle := int(h.idleCount.Load())
 			r.Require(idle == 1, "%d are said to be idle", idle)

@@ -106,6 +106,8 @@ var mutants = []mutant{
 		{"\tp.settling(1)\n\tdefer p.settling(-1)\n\tfor unsettled := p.unsettled(); ; {\n\t\tleft, changed := p.stillUnsettled(unsettled)", "\tunsettled := p.unsettled()\n\tleft, changed := p.stillUnsettled(unsettled)\n\tp.settling(1)\n\tdefer p.settling(-1)\n\tfor first := true; ; {\n\t\tif !first {\n\t\t\tleft, changed = p.stillUnsettled(unsettled)\n\t\t}\n\t\tfirst = false"},
 	}, "TestExplore20_SettledHears"},
 	{"a slot that becomes empty tells nobody", "close.go", []edit{{"\tp.noteLocked()\n\tp.announceLocked()\n", "\tp.noteLocked()\n"}}, "TestExplore20_SettledWaits"},
+	{"nobody trims what was let in for a waiter", "serve.go", []edit{{"\tp.look()\n\tp.trim()", "\tp.look()"}}, "TestExplore22"},
+	{"what was let in is trimmed before the look", "serve.go", []edit{{"\tp.look()\n\tp.trim()", "\tp.trim()\n\tp.look()"}}, "TestExplore22"},
 
 	// Resize and Pause.
 	{"every marked slot pays for a shrink", "resize.go", []edit{{"\tif p.mu.debt > 0 {\n\t\tp.mu.debt--\n\t\treturn true", "\tif true {\n\t\tp.mu.debt--\n\t\treturn true"}}, "TestExplore15_AShrinkIsPaid"},

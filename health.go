@@ -17,11 +17,11 @@ var errUnsureNow = errors.New("connpool: to be checked first")
 // lease has been ended: its connection is destroyed, or, where only a round trip
 // can tell, idle and due for a check. proved says that ErrUnsure will do.
 func (p *Pool[T]) alive(lease Lease[T], proved bool) error {
-	err := p.askAlive(lease)
+	err, unsure := p.askAlive(lease)
 	switch {
-	case err == nil || proved && errors.Is(err, ErrUnsure):
+	case err == nil || proved && unsure:
 		return nil
-	case !errors.Is(err, ErrUnsure):
+	case !unsure:
 	case p.cfg.Check == nil:
 		err = errNoCheck
 	default:
@@ -34,12 +34,15 @@ func (p *Pool[T]) alive(lease Lease[T], proved bool) error {
 	return err
 }
 
-func (p *Pool[T]) askAlive(lease Lease[T]) error {
+// askAlive calls Alive, and reports whether its error is ErrUnsure. Asking the
+// error is part of the callback: it may have methods of the user's.
+func (p *Pool[T]) askAlive(lease Lease[T]) (err error, unsure bool) {
 	returned := false
 	defer lease.unlessReturned(&returned, ClosedCheck)
-	err := p.cfg.Alive(*lease.seat.conn.Load())
+	err = p.cfg.Alive(*lease.seat.conn.Load())
+	unsure = errors.Is(err, ErrUnsure)
 	returned = true
-	return err
+	return err, unsure
 }
 
 // recheck ends a lease that its borrower never got to see and has its slot

@@ -39,6 +39,10 @@ type Pool[T any] struct {
 	epoch  time.Time     // times are durations since then
 	period time.Duration // between sweeps
 
+	// refusal is the error of every acquire that finds the pool closed. One for all:
+	// callers that go on trying must not take the lock, and hold up the close.
+	refusal *AcquireError
+
 	queue waitq.Queue
 
 	ctx    context.Context // of dials, checks and resets; ends with Close
@@ -112,6 +116,7 @@ func New[T any](cfg Config[T]) (*Pool[T], error) {
 		return nil, err
 	}
 	p := &Pool[T]{cfg: full, epoch: time.Now(), period: full.sweepPeriod(), drained: make(chan struct{})}
+	p.refusal = &AcquireError{Pool: full.Name, Stage: StageWait, Err: ErrClosed}
 	p.ctx, p.cancel = context.WithCancelCause(context.Background())
 	p.idle, p.due = full.lists()
 	p.queue.Init(&p.gate, full.MaxWaiting)

@@ -240,7 +240,39 @@ func (p *Pool[T]) list(s *seat[T], before slot.Word) {
 		p.idle.Push(s.n)
 	}
 	p.look()
+	p.trim()
 }
+
+// trim closes what is idle above MaxIdle: of many connections that return while
+// one caller waits, each is let in for that caller, and one is lent.
+//
+// Seam 22: a releaser trims after the look that has served the queue, so the last
+// of those that were let in for a caller sees whether it has gone. A caller that
+// joins later takes from the list before it sleeps.
+func (p *Pool[T]) trim() {
+	if !p.crowded() {
+		return
+	}
+	var claimed []*seat[T]
+	p.mu.Lock()
+	p.eachLocked(func(s *seat[T]) {
+		if p.crowded() && s.claimIdle(s.word.Load(), slot.Closing) {
+			claimed = append(claimed, s)
+		}
+	})
+	p.mu.Unlock()
+	for _, s := range claimed {
+		p.shut(s, ClosedSurplus, nil)
+	}
+}
+
+// crowded reports whether more than MaxIdle are idle, and for nobody.
+func (p *Pool[T]) crowded() bool {
+	return p.cfg.MaxIdle != 0 && p.idleCount.Load() > int64(max(p.cfg.MaxIdle, 0)) && !p.serving()
+}
+
+// serving reports whether callers wait that may be granted a connection.
+func (p *Pool[T]) serving() bool { return p.queue.Len() > 0 && !p.paused() }
 
 // look serves whoever the gate says is waiting. It follows every push: looked at
 // before it, the gate may be clear for a waiter that finds the list still empty
@@ -273,12 +305,15 @@ func (p *Pool[T]) roomForIdle() bool {
 	if !p.counted {
 		return true
 	}
-	most := p.cfg.MaxIdle
-	if n := p.idleCount.Add(1); most == 0 || n <= int64(max(most, 0)) || p.queue.Len() > 0 && !p.paused() {
-		return true
+	for {
+		n := p.idleCount.Load()
+		if p.cfg.MaxIdle != 0 && n >= int64(max(p.cfg.MaxIdle, 0)) && !p.serving() {
+			return false
+		}
+		if p.idleCount.CompareAndSwap(n, n+1) {
+			return true
+		}
 	}
-	p.idleCount.Add(-1)
-	return false
 }
 
 // idled counts idle connections where MinIdle or MaxIdle needs the number.

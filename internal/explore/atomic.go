@@ -24,6 +24,11 @@ func (a *Int64) Load() int64       { Point(); return a.v.Load() }
 func (a *Int64) Store(v int64)     { Point(); a.v.Store(v) }
 func (a *Int64) Add(d int64) int64 { Point(); return a.v.Add(d) }
 
+func (a *Int64) CompareAndSwap(old, next int64) bool {
+	Point()
+	return a.v.CompareAndSwap(old, next)
+}
+
 // Uint32 is an atomic.Uint32.
 type Uint32 struct{ v atomic.Uint32 }
 
