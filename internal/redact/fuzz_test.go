@@ -51,6 +51,14 @@ var dsns = []dsn{
 	{"user:%s@tcp(host:3306)/db", raw, space + "/"},
 	{"dial user:%s@host:5432: refused", raw, space + "/"},
 	{"Authorization: Bearer %s", raw, space + `'"`},
+	{"DefaultEndpointsProtocol=https;AccountName=n;AccountKey=%s;EndpointSuffix=s", raw, space + `'"\&;`},
+	{"Endpoint=sb://h/;SharedAccessKeyName=n;SharedAccessKey=%s;EntityPath=e", raw, space + `'"\&;`},
+	{"get https://h/c?sv=1&sig=%s&se=2: 403", url.QueryEscape, ""},
+	{`{"user":"u","client_secret":%s,"x":1}`, strconv.Quote, ""},
+	{`{"token": %s}`, strconv.Quote, ""},
+	{"X-Api-Key: %s", raw, space + `'"{[,;)]}` + "`"},
+	{"host: h\npassword: %s\nuser: u", raw, space + `'"{[,;)]}` + "`"},
+	{"<password>%s</password>", raw, "<"},
 	{"AUTH %s", raw, space + "<'\"`"},
 	{"AUTH user %s", raw, space + "'\"`"},
 }
@@ -107,10 +115,11 @@ func FuzzText(f *testing.F) {
 }
 
 // withoutMarks takes from a text all that a rule could start from: the marks, and
-// the u without which no command is AUTH.
+// letters without which no command is AUTH, no word Bearer and no token of a known
+// shape.
 func withoutMarks(text string) string {
 	return strings.Map(func(r rune) rune {
-		if strings.ContainsRune(":=@'\"{uU", r) {
+		if strings.ContainsRune(":=@'\"{<-_uUeEzv", r) {
 			return '.'
 		}
 		return r

@@ -2,6 +2,8 @@ package redact
 
 import (
 	"regexp"
+	"slices"
+	"strings"
 	"sync"
 )
 
@@ -15,28 +17,51 @@ import (
 //
 // They are compiled when the first error is printed. At start, all programs that
 // import the pool would pay 0.4 ms and 270 kB for it.
-var rules = sync.OnceValue(func() []*regexp.Regexp {
-	return compiled(
-		parameter,
-		quotedValue,
-		plainValue,
-		secretValue,
-		structField,
-		urlUserinfo,
-		urlParseError,
-		mysqlDSN,
-		bareAddress,
-		authorization,
-		authCommand,
-	)
+var rules = sync.OnceValue(func() []rule {
+	return []rule{
+		compiled(parameter, "="),
+		compiled(quotedValue, names...),
+		compiled(plainValue, names...),
+		compiled(secretValue, names...),
+		compiled(spacedSecretValue, names...),
+		compiled(structField, names...),
+		compiled(field, names...),
+		compiled(element, names...),
+		compiled(statement, "identified"),
+		compiled(setting, "requirepass", "masterauth", "auth-pass", "setuser"),
+		compiled(flag, names...),
+		compiled(commandLine, "redis-cli", "mysql", "mariadb", "curl"),
+		compiled(urlToken, "nats"),
+		compiled(urlUserinfo, "://"),
+		compiled(urlParseError, "invalid port", "invalid url escape"),
+		compiled(mysqlDSN, "@"),
+		compiled(bareAddress, "@"),
+		compiled(authorization, "authorization"),
+		compiled(bearer, "bearer"),
+		compiled(cookie, "cookie"),
+		compiled(authCommand, "auth"),
+		compiled(knownShape, "_", "-", "hvs.", "aiza", "eyj"),
+		compiled(privateKey, "private key"),
+	}
 })
 
-func compiled(patterns ...string) []*regexp.Regexp {
-	all := make([]*regexp.Regexp, len(patterns))
-	for i, p := range patterns {
-		all[i] = regexp.MustCompile(p)
-	}
-	return all
+// rule is a pattern and, in lower case, the texts without any of which it matches
+// nothing: most errors have none of them, and are spared most patterns.
+type rule struct {
+	*regexp.Regexp
+	marks []string
+}
+
+// names are what the names of secrets have in common.
+var names = []string{"pass", "pwd", "secret", "token", "credential", "sig", "key"}
+
+func compiled(pattern string, marks ...string) rule {
+	return rule{regexp.MustCompile(pattern), marks}
+}
+
+// concerns reports whether the rule may match a text, given in lower case.
+func (r rule) concerns(lower string) bool {
+	return slices.ContainsFunc(r.marks, func(mark string) bool { return strings.Contains(lower, mark) })
 }
 
 // Pieces that several rules share.
@@ -45,8 +70,19 @@ const (
 	// does not matter: sslpassword, PGPASSWORD, db.password.
 	key = `(?i:password|passwd|pwd|passphrase)`
 
+	// otherKey is the end of another name that promises a secret, where its value
+	// follows at once. Of these words prose is full, so more has to be seen of a
+	// setting than for a password. Names of keys, such as SharedAccessKeyName, end
+	// otherwise.
+	otherKey = `(?i:secret|token|credentials?|signature|\bpass|_pass|\bsig|` + keys + `)`
+
+	// keys are names that end in key and are not those of a table's or a map's.
+	keys = `(?:api|access|account|private|signing|encryption|auth|master|storage)[_-]?key`
+
+	anyKey = `(?:` + key + `|` + otherKey + `)`
+
 	// queryKey is such a name in a URL's query, also as form[password].
-	queryKey = `[?&][^\s=&]*` + key + `\]?=`
+	queryKey = `[?&](?:[^\s=&]*` + key + `|(?i:key|auth))\]?=`
 
 	// nameEnd is the quote that closes the name itself, in JSON, or in JSON that was
 	// quoted again.
@@ -88,7 +124,10 @@ const parameter = queryKey + `(?:&|([^&\s]+?)(?:&|` + end + `))`
 //	password='it\'s secret'
 //	"password": "secret"
 //	PASSWORD 'secret'
-const quotedValue = key + nameEnd + `(?:\s*[=:]\s*|\s+)` + quoted
+//	PASSWORD('secret')
+//	"client_secret": "secret"
+const quotedValue = key + nameEnd + `(?:\s*[=:(]\s*|\s+)` + quoted +
+	`|` + otherKey + `\\*["']\s*[=:]\s*` + quoted
 
 // plainValue is a password without quotes. After a ';' it is in ODBC's form, and
 // goes on to the next key, spaces and all. Otherwise it is in libpq's and goes on
@@ -109,14 +148,79 @@ const plainValue = queryKey +
 //
 //	access_token=secret
 //	api_key="secret"
-const secretValue = `(?i:secret|token|api[_-]?key)=(?:` +
-	quoted + `|([^\s&"']+?)(?:&|;|` + end + `))`
+//	AccountName=n;AccountKey=secret;EndpointSuffix=s
+//	https://host/container?se=2026&sig=secret
+const secretValue = otherKey + `=(?:` + quoted + `|([^\s&"']+?)(?:&|;|` + end + `))`
 
-// structField is a password in a printed struct or map. With a space behind the
+// spacedSecretValue is the same in a file of settings, for names that are not
+// words of prose.
+//
+//	client_secret = secret
+const spacedSecretValue = `(?i:[\w.-]*(?:_secret|_token|` + keys + `))\s+=\s*` + value
+
+// structField is a secret in a printed struct or map. With a space behind the
 // colon it would be prose: "invalid password: too short".
 //
 //	{User:bob Password:secret Host:h}
-const structField = `(?:^|[\s{\[,"'(&])[\w.-]*` + key + `:([^\s"']\S*?)` + end
+//	map[X-Api-Key:[secret] Host:[h]]
+const structField = `(?:^|[\s{\[,"'(&])[\w.-]*` + anyKey + `:\[?([^\s"'\[]\S*?)` + end
+
+// field is a secret in YAML, in a header, or in a line of such fields: its name
+// begins the line, or comes after a mark or another field, and its value is one
+// word, which ends the line or is followed by a mark or another field.
+//
+//	password: secret
+//	host: h, password: secret
+//	host: h password: secret user: u
+//	X-Api-Key: secret
+const field = `(?m:(?:^|[{\[(,;"'` + "`" + `]|:[ \t]|[:=]\s*\S+\s)[ \t]*[\w.-]*` + anyKey + `:[ \t]+` +
+	`([^\s"'{\[]\S*?)["'` + "`" + `]?(?:[,;)\]}]|[ \t\r]*$|\s+[\w.-]+[:=]))`
+
+// element is a secret in XML.
+//
+//	<password>secret</password>
+const element = `<[\w:.-]*` + anyKey + `>([^<]+)<`
+
+// statement is a password in SQL where the word for it is another.
+//
+//	CREATE USER u IDENTIFIED BY 'secret'
+//	IDENTIFIED WITH plugin AS 'secret'
+const statement = `(?i:\bidentified\s+(?:with\s+\S+\s+)?(?:by|as)\s+(?:password\s+)?)` + value
+
+// setting is a secret behind its name and a space, as in Redis.
+//
+//	CONFIG SET requirepass secret
+//	ACL SETUSER u on >secret
+const setting = `(?i:\b(?:requirepass|masterauth|sentinel auth-pass \S+))["']?,?[ \t]+` + unlessProse +
+	`|(?i:\bsetuser)["']?,?[ \t][^\n>]*[\s"']>([^\s"']+)`
+
+// flag is a secret on a command line, or in a list of arguments.
+//
+//	--password secret
+//	["-token" "secret"]
+const flag = `(?:^|[\s"'\[(` + "`" + `])--?[\w-]*` + anyKey + `["']?,?[ \t]+` + unlessProse
+
+// commandLine is the password of programs that have a short flag for it.
+//
+//	redis-cli -a secret
+//	mysql -u root -psecret
+//	curl -u user:secret
+const commandLine = `\bredis-cli\b[^\n]*?\s-a[ \t]+([^\s"']+)` +
+	`|\b(?:mysql|mariadb)[\w-]*\b[^\n]*?\s-p([^\s"']+)` +
+	`|\bcurl\b[^\n]*?\s(?:-u|--user)[ \t]*[^\s:]+:([^\s"']+)`
+
+// Pieces of the rules above.
+const (
+	value = `(?:` + quoted + `|([^\s"'{]\S*?)(?:;|` + end + `))`
+
+	// unlessProse is a value unless the name before it is spoken of.
+	unlessProse = `(?:` + mask + `(?:\W|$)|` + aboutAuth + `(?:[\s:,.;]|$)|` + value + `)`
+)
+
+// urlToken is what stands for user and password in a URL of NATS.
+//
+//	nats://secret@host:4222
+const urlToken = `\bnats(?:\+\w+)?://([^\s/@:,"']+)@`
 
 // urlUserinfo is the password before a URL's host. The host begins behind the
 // last '@': that keeps a badly escaped password whole, and loses no more than
@@ -180,6 +284,29 @@ const (
 const authorization = `(?im:authorization["']?\s*[:=]\s*[\["']*` +
 	`(?:(?:bearer|basic|token|apikey|negotiate|ntlm)\s+([^\s"']+?)(?:["']|[\]},;:]*(?:\s|$))` +
 	`|(?:digest|hawk|oauth|signature|aws4-hmac-sha256)\s+(.+)$))`
+
+// bearer is a token without the name of its header.
+//
+//	Bearer secret
+const bearer = `(?i:\bbearer[ \t]+)(?:` + mask + `(?:\W|$)|` + aboutAuth + `(?:[\s:,.;]|$)` +
+	`|(?i:tokens?|auth\w*|realm|scope|error|scheme)(?:[\s:,.;=]|$)` +
+	`|([\w.~+/=-]+))`
+
+// cookie is all that a cookie's header says.
+//
+//	Cookie: session=secret; theme=dark
+//	map[Set-Cookie:[session=secret]]
+const cookie = `(?i:cookie)["']?\s*[:=]\s*[\["']*([^\s=;"']+=[^\]"'\n]*)`
+
+// knownShape is a token that is known by how it begins: of GitHub, GitLab, Slack,
+// npm, Vault, Stripe and others, and every JWT.
+const knownShape = `\b(?:gh[oprsu]_|github_pat_|glpat-|npm_|hvs\.|sk-|[rs]k_(?:live|test)_)(\w[\w-]{15,})` +
+	`|\bxox[a-z]-([\w-]{10,})` +
+	`|\bAIza([\w-]{30,})` +
+	`|\beyJ[\w-]{5,}\.(eyJ[\w-]+\.[\w-]*)`
+
+// privateKey is what stands between the marks of a key in PEM, or behind the first.
+const privateKey = `(?s:-----BEGIN [A-Z ]*PRIVATE KEY-----(.+?)(?:-----END|$))`
 
 // authCommand is the password, or the user and the password, of the command that
 // Redis and SMTP share. Which of two words is the password cannot be told, nor
