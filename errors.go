@@ -227,6 +227,4 @@ func (e *causedError) Unwrap() []error { return []error{e.err, e.cause} }
 
 // printed returns an error's text as the pool prints it: in one line, without
 // passwords.
-func printed(err error) string {
-	return strings.Join(strings.FieldsFunc(redact.Error(err), func(r rune) bool { return r == '\n' || r == '\t' }), " ")
-}
+func printed(err error) string { return redact.Line(err) }

@@ -16,6 +16,7 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+	"unicode"
 
 	"github.com/stretchr/testify/require"
 )
@@ -611,4 +612,24 @@ func TestAPanicOfTheRuntimeIsAnError(t *testing.T) {
 		require.ErrorAs(t, err, &bounds)
 		require.NoError(t, p.Shutdown(t.Context()))
 	})
+}
+
+// Whatever an error's text has in it, the line that quotes it is one line, for a
+// terminal too.
+func TestFault96_NobodysErrorForgesALine(t *testing.T) {
+	for _, mark := range []string{"\r", "\n", "\v", "\f", "\x1b[2K", "\x00", "\u0085", "\u2028", "\u2029", "\u202e"} {
+		forged := errors.New("refused" + mark + `level=ERROR msg="all is lost"`)
+		for _, text := range []string{
+			(&AcquireError{Pool: "orders", Stage: StageConnect, Err: forged}).Error(),
+			(&AcquireError{Pool: "orders", Stage: StageWait, Err: ErrExhausted, LastConnect: forged}).Error(),
+			(&PanicError{Callback: "Connect", Value: forged}).Error(),
+			(&PanicError{Callback: "Connect", Value: forged.Error()}).Error(),
+			(&causedError{context.Canceled, forged}).Error(),
+		} {
+			require.NotContains(t, text, mark)
+			unseen := func(r rune) bool { return !unicode.IsGraphic(r) }
+			require.Negative(t, strings.IndexFunc(text, unseen), "%q", text)
+			require.Contains(t, text, "all is lost")
+		}
+	}
 }

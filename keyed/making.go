@@ -132,7 +132,7 @@ func ended(ctx context.Context) error {
 	if cause == nil || errors.Is(err, cause) {
 		return err
 	}
-	return fmt.Errorf("%w: %w", err, cause)
+	return fmt.Errorf("%w: %w", err, &foreign{cause})
 }
 
 func (p *Pool[K, T]) noPool(why error) error {
@@ -152,7 +152,7 @@ func (p *Pool[K, T]) create(key K, m *making[T]) {
 	}()
 	cfg, refused := p.cfg.For(key)
 	if refused != nil {
-		err = &refusal{refused}
+		err = &foreign{refused}
 		return
 	}
 	pool, err = p.open(cfg)
@@ -166,11 +166,12 @@ func (p *Pool[K, T]) open(cfg connpool.Config[T]) (*connpool.Pool[T], error) {
 	return connpool.New(cfg)
 }
 
-// refusal is what For says to a key, in one line and without secrets.
-type refusal struct{ error }
+// foreign is an error of the user's, such as what For says to a key, in one line and
+// without secrets.
+type foreign struct{ error }
 
-func (r *refusal) Error() string { return redact.Line(r.error) }
-func (r *refusal) Unwrap() error { return r.error }
+func (f *foreign) Error() string { return redact.Line(f.error) }
+func (f *foreign) Unwrap() error { return f.error }
 
 // finish puts a new pool into the table, and tells those who wait.
 func (p *Pool[K, T]) finish(key K, m *making[T], pool *connpool.Pool[T], err error) {
