@@ -28,12 +28,12 @@ type converter struct {
 
 // convert converts the arguments of a query, or, if there is one, of a statement.
 // What the argument's own methods return is no word about the connection.
-func (c *conn) convert(s driver.Stmt, args []driver.NamedValue) (converted []driver.NamedValue, err error) {
-	err = c.guarded(func() error {
-		converted, err = converterOf(c.Conn, s).convert(args)
+func (c *conn) convert(s driver.Stmt, args []driver.NamedValue) ([]driver.NamedValue, error) {
+	err := c.guarded(func() (err error) {
+		args, err = converterOf(c.Conn, s).convert(args)
 		return err
 	})
-	return converted, err
+	return args, err
 }
 
 func converterOf(c driver.Conn, s driver.Stmt) converter {
@@ -97,7 +97,8 @@ func (v converter) column(arg *driver.NamedValue) (err error) {
 	before := arg.Value
 	arg.Value, err = v.columns.ColumnConverter(index).ConvertValue(before)
 	if err == nil && !driver.IsValue(arg.Value) {
-		return fmt.Errorf("driver ColumnConverter error converted %T to unsupported type %T", before, arg.Value)
+		return fmt.Errorf("driver ColumnConverter error converted %T to unsupported type %T",
+			before, arg.Value)
 	}
 	return err
 }

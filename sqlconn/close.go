@@ -28,22 +28,24 @@ func closeConn(ctx context.Context, c driver.Conn) error {
 // cleanupDone returns the channel that pgx closes when a connection of its stdlib
 // driver is truly closed, or nil. It is found by its methods' names, so that
 // programs with other drivers need not be built with pgx.
-func cleanupDone(c driver.Conn) <-chan struct{} {
-	v := reflect.ValueOf(c)
+func cleanupDone(c driver.Conn) chan struct{} {
+	var v any = c
 	for _, name := range []string{"Conn", "PgConn", "CleanupDone"} {
-		if v = call(v, name); !v.IsValid() {
+		var ok bool
+		if v, ok = call(reflect.ValueOf(v), name); !ok {
 			return nil
 		}
 	}
-	done, _ := v.Interface().(chan struct{})
+	done, _ := v.(chan struct{})
 	return done
 }
 
 // call calls a method that takes nothing and returns one value, if there is such.
-func call(v reflect.Value, name string) (result reflect.Value) {
+func call(v reflect.Value, name string) (result any, ok bool) {
 	m := v.MethodByName(name)
 	if !m.IsValid() || m.Type().NumIn() != 0 || m.Type().NumOut() != 1 {
-		return reflect.Value{}
+		return nil, false
 	}
-	return m.Call(nil)[0]
+	result = m.Call(nil)[0].Interface()
+	return result, result != nil
 }

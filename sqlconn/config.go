@@ -26,7 +26,10 @@ func (s *source) fill(cfg config) config {
 	if cfg.Alive == nil {
 		full.Alive = stillValid
 	}
-	full.Clean = own(cfg.Clean, isValid)
+	full.Clean = own(cfg.Clean, nil)
+	if cfg.Clean == nil {
+		full.Clean = func(c driver.Conn) error { return c.(*pooled).valid() }
+	}
 	full.Check = ownCtx(cfg.Check, ping)
 	full.Prepare = preparing(cfg.Prepare)
 	full.Reset = ownCtx(cfg.Reset, nil)
@@ -65,10 +68,9 @@ func (s *source) dial(ctx context.Context) (driver.Conn, error) {
 	case err != nil || c == nil:
 		return nil, err
 	}
-	if _, ok := c.(driver.Validator); ok {
-		s.validates.Store(true)
-	}
-	return newPooled(c, generation, s.options), nil
+	p := newPooled(c, generation, s.options)
+	s.tells.Store(p.tells())
+	return p, nil
 }
 
 // closing closes the statements that a connection keeps, and then the connection.
@@ -89,14 +91,7 @@ var errInvalid = fmt.Errorf("%w: the driver says that it is not valid", connpool
 // database/sql does not ask it either.
 func stillValid(c driver.Conn) error {
 	if p := c.(*pooled); p.lent {
-		return isValid(p.Conn)
-	}
-	return nil
-}
-
-func isValid(c driver.Conn) error {
-	if v, ok := c.(driver.Validator); ok && !v.IsValid() {
-		return errInvalid
+		return p.valid()
 	}
 	return nil
 }
@@ -130,30 +125,26 @@ func preparing(f waiting) waiting {
 }
 
 // judging returns the pool's IsBad, which is for leases that are taken from the
-// pool. By default, of a driver with an IsValid, only what says so is bad: the rest
-// IsValid has to tell when the connection comes back.
+// pool. By default, of a driver that tells a connection's state, only what says so
+// is bad: the rest the driver has to tell when the connection comes back.
 func (s *source) judging(f func(error) bool) func(error) bool {
 	if f == nil {
 		f = func(err error) bool {
 			return errors.Is(err, connpool.ErrBadConn) ||
-				!s.validates.Load() && connpool.DefaultIsBad(err)
+				!s.tells.Load() && connpool.DefaultIsBad(err)
 		}
 	}
 	return func(err error) bool { return errors.Is(err, driver.ErrBadConn) || f(err) }
 }
 
 // asking returns how an error is judged that a call of the driver's has returned:
-// by cfg's IsBad, or by the driver, if it has an IsValid, or else by its type.
-func asking(f func(error) bool) func(driver.Conn, error) bool {
+// by cfg's IsBad, or by the driver, if it tells, or else by its type.
+func asking(f func(error) bool) func(*pooled, error) bool {
 	if f != nil {
-		return func(_ driver.Conn, err error) bool { return f(err) }
+		return func(_ *pooled, err error) bool { return f(err) }
 	}
-	return func(c driver.Conn, err error) bool {
-		if !connpool.DefaultIsBad(err) || isContextErr(err) {
-			return false
-		}
-		_, validates := c.(driver.Validator)
-		return !validates || isValid(c) != nil
+	return func(p *pooled, err error) bool {
+		return connpool.DefaultIsBad(err) && !isContextErr(err) && (!p.tells() || p.valid() != nil)
 	}
 }
 

@@ -104,7 +104,7 @@ func (c *conn) judge(err error) {
 	case err == driver.ErrSkip:
 	case errors.Is(err, driver.ErrBadConn):
 		c.bad = err
-	case c.source.isBad(c.pooled.Conn, err):
+	case c.source.isBad(c.pooled, err):
 		c.bad = &badError{err}
 	}
 }

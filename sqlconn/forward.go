@@ -24,8 +24,11 @@ func (c *conn) PrepareContext(ctx context.Context, query string) (driver.Stmt, e
 }
 
 // ExecContext runs a query without preparing it, if the driver can.
-func (c *conn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (result driver.Result, err error) {
-	err = c.run(ctx, canExec, args, func(args []driver.NamedValue) (err error) {
+func (c *conn) ExecContext(
+	ctx context.Context, query string, args []driver.NamedValue,
+) (driver.Result, error) {
+	var result driver.Result
+	err := c.run(ctx, canExec, args, func(args []driver.NamedValue) (err error) {
 		result, err = exec(ctx, c.Conn, query, args)
 		return err
 	})
@@ -33,7 +36,9 @@ func (c *conn) ExecContext(ctx context.Context, query string, args []driver.Name
 }
 
 // QueryContext runs a query without preparing it, if the driver can.
-func (c *conn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
+func (c *conn) QueryContext(
+	ctx context.Context, query string, args []driver.NamedValue,
+) (driver.Rows, error) {
 	var rows driver.Rows
 	err := c.run(ctx, canQuery, args, func(args []driver.NamedValue) (err error) {
 		rows, err = runQuery(ctx, c.Conn, query, args)

@@ -90,8 +90,8 @@ type source struct {
 	pool         *connpool.Pool[driver.Conn]
 	options      Options
 	closeTimeout time.Duration
-	isBad        func(driver.Conn, error) bool
-	validates    atomic.Bool // the driver's connections have an IsValid
+	isBad        func(*pooled, error) bool
+	tells        atomic.Bool // the driver says what it knows of a connection's state
 
 	// See discard. The connections of a generation may all be of the same lot.
 	generation atomic.Uint64

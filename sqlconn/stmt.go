@@ -102,7 +102,10 @@ func (s *stmt) unlink() {
 }
 
 // do converts the arguments and has the driver do something with them.
-func (s *stmt) do(ctx context.Context, args []driver.NamedValue, call func(driver.Stmt, []driver.NamedValue) error) error {
+func (s *stmt) do(
+	ctx context.Context, args []driver.NamedValue,
+	call func(driver.Stmt, []driver.NamedValue) error,
+) error {
 	if err := s.prepare(ctx); err != nil {
 		return err
 	}
@@ -116,8 +119,9 @@ func (s *stmt) do(ctx context.Context, args []driver.NamedValue, call func(drive
 }
 
 // ExecContext runs the statement.
-func (s *stmt) ExecContext(ctx context.Context, args []driver.NamedValue) (result driver.Result, err error) {
-	err = s.do(ctx, args, func(own driver.Stmt, args []driver.NamedValue) (err error) {
+func (s *stmt) ExecContext(ctx context.Context, args []driver.NamedValue) (driver.Result, error) {
+	var result driver.Result
+	err := s.do(ctx, args, func(own driver.Stmt, args []driver.NamedValue) (err error) {
 		result, err = execStmt(ctx, own, args)
 		return err
 	})
