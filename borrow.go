@@ -205,6 +205,7 @@ func (b *borrower[T]) sleep(c *caller, ended <-chan struct{}) (waitq.Grant, erro
 	case <-done:
 	}
 	if b.pool.queue.Leave(&c.Waiter) {
+		b.pool.trim()
 		return waitq.Grant{}, b.ended()
 	}
 	ready, _ = explore.Wait(c.Ready(), nil)
@@ -237,7 +238,7 @@ func (b *borrower[T]) place() *caller {
 }
 
 // acquireTimeout returns how long the pool lets a caller wait whom its context
-// may let wait longer.
+// may let wait longer. A deadline of a context that can never be done is none.
 func (p *Pool[T]) acquireTimeout(ctx context.Context) time.Duration {
 	switch set := p.cfg.AcquireTimeout; {
 	case set < 0 || set > longest:
@@ -245,7 +246,7 @@ func (p *Pool[T]) acquireTimeout(ctx context.Context) time.Duration {
 	case set > 0:
 		return set
 	}
-	if _, ok := ctx.Deadline(); ok {
+	if _, ok := ctx.Deadline(); ok && ctx.Done() != nil {
 		return off
 	}
 	return defaultAcquireTimeout
@@ -257,6 +258,7 @@ func (p *Pool[T]) expire() {
 	if next, ok := p.queue.Expire(p.now(), errTimedOut); ok {
 		p.expiry.By(next)
 	}
+	p.trim()
 }
 
 // lend makes a lease of a slot that is leased to the borrower: it passes Alive
@@ -276,8 +278,11 @@ func (b *borrower[T]) lend(s *seat[T], w slot.Word) (Lease[T], verdict, error) {
 		}
 	}
 	if p.cfg.Prepare != nil {
-		if err := p.prepare(b.ctx, lease); err != nil {
-			return b.unprepared(err)
+		switch bad, err := p.prepare(b.ctx, lease); {
+		case bad:
+			return Lease[T]{}, another, err
+		case err != nil:
+			return Lease[T]{}, failed, b.fail(StagePrepare, err)
 		}
 	}
 	if hooked {
@@ -306,13 +311,6 @@ func (b *borrower[T]) list(s *seat[T]) {
 	if b.pool.mayProfile(time.Duration(s.since.Load())) {
 		s.entry.Store(callers.Add())
 	}
-}
-
-func (b *borrower[T]) unprepared(err error) (Lease[T], verdict, error) {
-	if errors.Is(err, ErrBadConn) {
-		return Lease[T]{}, another, err
-	}
-	return Lease[T]{}, failed, b.fail(StagePrepare, err)
 }
 
 // report records the wait and calls the traces. A panic in these ends the

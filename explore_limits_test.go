@@ -5,6 +5,7 @@ package connpool
 import (
 	"context"
 	"testing"
+	"time"
 
 	"github.com/connpool/connpool/internal/explore"
 	"github.com/connpool/connpool/internal/slot"
@@ -165,4 +166,78 @@ func (h *house) leasedCounted(n int) (leases []Lease[*thing]) {
 		leases = append(leases, h.leased(1)...)
 	}
 	return leases
+}
+
+// keepNone sets a house whose slots are leased to MaxIdle -1.
+func (h *house) keepNone() {
+	h.counted, h.plain = true, false
+	h.cfg.MaxIdle = -1
+	h.gate.Set(gateHooked, true)
+}
+
+func TestFault89_ExploreOneWaiterDoesNotMakeRoomForTwo(t *testing.T) {
+	exploreHouse(t, 2, 2, func(r *explore.Run, h *house) {
+		leases := h.leased(2)
+		h.keepNone()
+		r.Go("waiter", h.borrow)
+		r.Rest()
+		r.Go("releaser", func() { h.release(leases[0]) })
+		r.Go("another", func() { h.release(leases[1]) })
+		r.Finally(func() { h.settled(0) })
+	})
+}
+
+func TestFault89_ExploreWhatAWaiterLeavesBehindIsClosed(t *testing.T) {
+	exploreHouse(t, 1, 2, func(r *explore.Run, h *house) {
+		lease := h.leased(1)[0]
+		h.keepNone()
+		ctx, cancel := context.WithCancel(background)
+		r.Go("waiter", h.borrowOr(ctx, context.Canceled))
+		r.Go("releaser", func() { h.release(lease) })
+		r.Go("canceller", cancel)
+		r.Finally(func() { h.settled(0) })
+	})
+}
+
+func TestFault89_ExploreWhatAWaiterLeavesThatTimesOutIsClosed(t *testing.T) {
+	exploreHouse(t, 1, 2, func(r *explore.Run, h *house) {
+		lease := h.leased(1)[0]
+		h.keepNone()
+		h.cfg.AcquireTimeout = time.Second
+		r.Go("waiter", h.borrowOr(background, context.DeadlineExceeded))
+		r.Go("releaser", func() { h.release(lease) })
+		r.Finally(func() { h.settled(0) })
+	})
+}
+
+// MinIdle counts what is lent.
+func TestExplore_WhatIsLentIsReplacedForMinIdle(t *testing.T) {
+	explore.All(t, 2, func(r *explore.Run) {
+		h := newDiallingHouse(r, 2, func(c *Config[*thing]) { c.MinIdle = 1 })
+		r.Rest()
+		var lease Lease[*thing]
+		r.Go("holder", func() { lease, _ = h.acquire(background) })
+		r.Finally(func() {
+			idle := h.gauges().Idle
+			r.Require(idle == 1 && h.idleCount.Load() == 1, "%d are idle, counted %d", idle, h.idleCount.Load())
+			h.release(lease)
+			h.settled(2)
+		})
+	})
+}
+
+// seam 15
+func TestExplore15_OfTwoWhoResizeTheLastIsObeyed(t *testing.T) {
+	exploreHouse(t, 2, 2, func(r *explore.Run, h *house) {
+		leases := h.leased(2)
+		r.Go("smaller", func() { _ = h.Resize(1) })
+		r.Go("larger", func() { _ = h.Resize(2) })
+		r.Go("releaser", func() { h.release(leases[0]) })
+		r.Finally(func() {
+			h.release(leases[1])
+			open := h.gauges().Size
+			r.Require(open <= h.limit(), "%d are open, of %d", open, h.limit())
+			h.settled(open)
+		})
+	})
 }

@@ -68,6 +68,12 @@ var mutants = []mutant{
 	{"a number is put aside twice", "serve.go", []edit{{"if w.Has(slot.Aside) {", "if false {"}}, "TestFault90_ExploreANumber"},
 	{"who takes what lies aside leaves the flag", "serve.go", []edit{{"s.claim(slot.Aside, stack, how)", "s.claim(slot.Listed, stack, how)"}}, "TestFault90_ExploreANumber"},
 
+	{"one waiter makes room for all", "serve.go", []edit{{"surplus > int64(p.queue.Len()) || p.paused()", "p.queue.Len() == 0 || p.paused()"}, {"\tp.look()\n\tp.trim()", "\tp.look()"}}, "TestFault89_ExploreOneWaiter"},
+	{"the idle are counted in two steps", "serve.go", []edit{{"if p.idleCount.CompareAndSwap(n, n+1) {", "if p.idleCount.Store(n + 1); true {"}}, "TestExplore_TheCountOfTheIdle"},
+	{"nobody dials for what is lent", "borrow.go", []edit{{"if p.cfg.MinIdle > 0 {", "if false {"}}, "TestExplore_WhatIsLent"},
+	{"a wait is served by a nil error", "borrow.go", []edit{{"if err == nil {\n\t\terr = context.Canceled\n\t}", "if false {\n\t}"}}, "TestFault86_Explore"},
+	{"nobody rings when a wait is over", "borrow.go", []edit{{"\tif c.Limited {\n\t\tp.expiry.By(c.Until)\n\t}\n", ""}}, "TestExplore03_AWaitEnds"},
+
 	// Ends of a lease.
 	{"a lease is ended without a compare-and-swap", "lease.go", []edit{{"if l.seat.word.CAS(w, w.End(to)) {", "if l.seat.word.Store(w.End(to)); true {"}}, "TestExplore14_AReleaseAnd"},
 	{"a release ends its lease without a compare-and-swap", "lease.go", []edit{{"if p.plain && l.seat.word.CAS(l.word, l.word.Back()) {", "if p.plain && l.seat.word.Load() == l.word {\n\t\tl.seat.word.Store(l.word.Back())"}}, "TestExplore14_OneOfMany"},

@@ -381,3 +381,42 @@ func TestExplore20_SettledWaitsForWhatIsClosed(t *testing.T) {
 		r.Finally(func() { h.settled(0) })
 	})
 }
+
+// unsaid is a context that is done and does not say why.
+type unsaid struct{ context.Context }
+
+func (unsaid) Err() error { return nil }
+
+// seam 3
+func TestFault86_ExploreAWaitThatEndsWithoutAnErrorGetsNoLease(t *testing.T) {
+	exploreHouse(t, 1, 2, func(r *explore.Run, h *house) {
+		lease := h.leased(1)[0]
+		ctx, cancel := context.WithCancel(background)
+		r.Go("waiter", h.borrowOr(unsaid{ctx}, context.Canceled))
+		r.Go("releaser", func() { h.release(lease) })
+		r.Go("canceller", cancel)
+		r.Finally(func() { h.settled(1) })
+	})
+}
+
+func TestExplore03_AWaitThatTimesOutAsItIsServedLosesNothing(t *testing.T) {
+	exploreHouse(t, 1, 2, func(r *explore.Run, h *house) {
+		lease := h.leased(1)[0]
+		h.cfg.AcquireTimeout = time.Second
+		r.Go("first", h.borrowOr(background, context.DeadlineExceeded))
+		r.Go("second", h.borrowOr(background, context.DeadlineExceeded))
+		r.Go("releaser", func() { h.release(lease) })
+		r.Finally(func() { h.settled(1) })
+	})
+}
+
+// One that nobody serves waits until its time is over, and no longer.
+func TestExplore03_AWaitEndsWhenItsTimeIsOver(t *testing.T) {
+	exploreHouse(t, 1, 2, func(r *explore.Run, h *house) {
+		h.leased(1)
+		h.cfg.AcquireTimeout = time.Second
+		r.Go("first", h.borrowOr(background, context.DeadlineExceeded))
+		r.Go("second", h.borrowOr(background, context.DeadlineExceeded))
+		r.Finally(func() { r.Require(h.queue.Len() == 0, "somebody still waits") })
+	})
+}

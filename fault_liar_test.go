@@ -207,3 +207,19 @@ func TestFault99_AClosedPoolRefusesWithoutALock(t *testing.T) {
 	_, err = p.Acquire(done)
 	require.ErrorIs(t, err, ErrClosed)
 }
+
+// deadlined is a context with a deadline that never ends it.
+type deadlined struct{ context.Context }
+
+func (deadlined) Deadline() (time.Time, bool) { return time.Now().Add(time.Second), true }
+
+func TestFault86_ADeadlineOfAContextThatIsNeverDoneIsNone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, _ := newPool(t, only(1))
+		defer acquire(t, p).Release()
+		began := time.Now()
+		_, err := p.Acquire(deadlined{context.Background()})
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		require.Equal(t, defaultAcquireTimeout, time.Since(began))
+	})
+}

@@ -17,7 +17,7 @@ var errUnsureNow = errors.New("connpool: to be checked first")
 // lease has been ended: its connection is destroyed, or, where only a round trip
 // can tell, idle and due for a check. proved says that ErrUnsure will do.
 func (p *Pool[T]) alive(lease Lease[T], proved bool) error {
-	err, unsure := p.askAlive(lease)
+	unsure, err := p.askAlive(lease)
 	switch {
 	case err == nil || proved && unsure:
 		return nil
@@ -36,13 +36,13 @@ func (p *Pool[T]) alive(lease Lease[T], proved bool) error {
 
 // askAlive calls Alive, and reports whether its error is ErrUnsure. Asking the
 // error is part of the callback: it may have methods of the user's.
-func (p *Pool[T]) askAlive(lease Lease[T]) (err error, unsure bool) {
+func (p *Pool[T]) askAlive(lease Lease[T]) (unsure bool, err error) {
 	returned := false
 	defer lease.unlessReturned(&returned, ClosedCheck)
 	err = p.cfg.Alive(*lease.seat.conn.Load())
 	unsure = errors.Is(err, ErrUnsure)
 	returned = true
-	return err, unsure
+	return unsure, err
 }
 
 // recheck ends a lease that its borrower never got to see and has its slot
@@ -56,16 +56,18 @@ func (p *Pool[T]) recheck(lease Lease[T]) {
 	}
 }
 
-// prepare asks Prepare. On an error the connection has been destroyed.
-func (p *Pool[T]) prepare(ctx context.Context, lease Lease[T]) error {
+// prepare asks Prepare, and its error whether it is only that connection's. On an
+// error the connection has been destroyed.
+func (p *Pool[T]) prepare(ctx context.Context, lease Lease[T]) (bad bool, err error) {
 	returned := false
 	defer lease.unlessReturned(&returned, ClosedPrepare)
-	err := p.cfg.Prepare(ctx, *lease.seat.conn.Load())
+	err = p.cfg.Prepare(ctx, *lease.seat.conn.Load())
+	bad = errors.Is(err, ErrBadConn)
 	returned = true
 	if err != nil {
 		lease.destroy(ClosedPrepare, err)
 	}
-	return err
+	return bad, err
 }
 
 // takeBack makes a slot whose lease has ended, and which the caller owns in

@@ -20,7 +20,10 @@ type permanentError struct{ err error }
 func (e *permanentError) Error() string { return e.err.Error() }
 func (e *permanentError) Unwrap() error { return e.err }
 
-func isPermanent(err error) bool {
+// isPermanent reports whether an error of Connect is marked. One whose As or Unwrap
+// panics is not: it is asked on a goroutine of the pool's.
+func isPermanent(err error) (marked bool) {
+	defer func() { _ = recover() }()
 	var permanent *permanentError
 	return errors.As(err, &permanent)
 }

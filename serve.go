@@ -243,20 +243,21 @@ func (p *Pool[T]) list(s *seat[T], before slot.Word) {
 	p.trim()
 }
 
-// trim closes what is idle above MaxIdle: of many connections that return while
-// one caller waits, each is let in for that caller, and one is lent.
+// trim closes what is idle above MaxIdle: what was let in for a caller that has
+// given up, or got another.
 //
-// Seam 22: a releaser trims after the look that has served the queue, so the last
-// of those that were let in for a caller sees whether it has gone. A caller that
-// joins later takes from the list before it sleeps.
+// Seam 22: a releaser trims after the look that has served the queue, and a caller
+// trims after it has left the queue. The one counts and then looks at the queue, the
+// other the other way round, so one of them sees that the connection is for nobody.
+// A caller that joins later takes from the list before it sleeps.
 func (p *Pool[T]) trim() {
-	if !p.crowded() {
+	if p.cfg.MaxIdle == 0 || !p.crowded(p.idleCount.Load()) {
 		return
 	}
 	var claimed []*seat[T]
 	p.mu.Lock()
 	p.eachLocked(func(s *seat[T]) {
-		if p.crowded() && s.claimIdle(s.word.Load(), slot.Closing) {
+		if p.crowded(p.idleCount.Load()) && s.claimIdle(s.word.Load(), slot.Closing) {
 			claimed = append(claimed, s)
 		}
 	})
@@ -266,13 +267,12 @@ func (p *Pool[T]) trim() {
 	}
 }
 
-// crowded reports whether more than MaxIdle are idle, and for nobody.
-func (p *Pool[T]) crowded() bool {
-	return p.cfg.MaxIdle != 0 && p.idleCount.Load() > int64(max(p.cfg.MaxIdle, 0)) && !p.serving()
+// crowded reports whether so many idle connections are more than MaxIdle and one
+// for each caller that waits and may be granted it.
+func (p *Pool[T]) crowded(idle int64) bool {
+	surplus := idle - int64(max(p.cfg.MaxIdle, 0))
+	return p.cfg.MaxIdle != 0 && surplus > 0 && (surplus > int64(p.queue.Len()) || p.paused())
 }
-
-// serving reports whether callers wait that may be granted a connection.
-func (p *Pool[T]) serving() bool { return p.queue.Len() > 0 && !p.paused() }
 
 // look serves whoever the gate says is waiting. It follows every push: looked at
 // before it, the gate may be clear for a waiter that finds the list still empty
@@ -307,10 +307,10 @@ func (p *Pool[T]) roomForIdle() bool {
 	}
 	for {
 		n := p.idleCount.Load()
-		if p.cfg.MaxIdle != 0 && n >= int64(max(p.cfg.MaxIdle, 0)) && !p.serving() {
+		if p.crowded(n + 1) {
 			return false
 		}
-		if p.idleCount.CompareAndSwap(n, n+1) {
+		if p.idleCount.CompareAndSwap(n, n+1) { // never one too many, for which trim would close another
 			return true
 		}
 	}
