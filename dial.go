@@ -112,9 +112,13 @@ const fewestStrays = 2
 // ask starts a dial for a TryAcquire that found nothing, if nothing is on its
 // way and the result could stay (seam 18).
 func (p *Pool[T]) ask() {
-	if p.cfg.MaxIdle < 0 || p.coming.Load() > 0 {
-		return
+	if p.cfg.MaxIdle >= 0 && p.coming.Load() == 0 {
+		p.probe()
 	}
+}
+
+// probe starts a dial for nobody, if none is under way and one may be.
+func (p *Pool[T]) probe() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if now := p.now(); p.mu.connecting == 0 && !p.mu.closed && !p.paused() && p.mayDialLocked(now) && p.cfg.Budget.take(p) {

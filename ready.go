@@ -24,7 +24,7 @@ func (p *Pool[T]) Ready(ctx context.Context) error {
 	b := borrower[T]{pool: p, ctx: mustContext(ctx)}
 	switch state, err := p.readiness(); state {
 	case refusing:
-		p.ask() // with nobody else there, a server that is back has to be found out by probes
+		p.probe() // with nobody else there, this is how the end of an outage is found
 		return b.fail(err.stage, err.error)
 	case serving:
 		return nil
