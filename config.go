@@ -61,7 +61,9 @@ type Config[T any] struct {
 
 	// Clean reports on every return, without a round trip, whether the connection
 	// may be lent again: no open transaction, no reply unread. An error destroys
-	// it. Default: none.
+	// it. ErrBadConn says that it is dead: if the work has failed too, and not by a
+	// context, the other connections are checked before they are lent, as with an
+	// error that IsBad condemns. Default: none.
 	Clean func(conn T) error
 
 	// Check finds out by a round trip whether a connection works, within

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 
@@ -268,4 +269,44 @@ func TestFault55_TheConnectionItselfIsAskedBeforeItsErrorsTypeIsBelieved(t *test
 		elsewhere(errRefused)
 		require.EqualValues(t, 1, p.Stats().Closes[ClosedDiscarded])
 	})
+}
+
+// A connection that Clean finds dead after work that failed says as much of the others
+// as an error that IsBad condemns.
+func TestFault55_AConnectionThatCleanFindsDeadMakesTheOthersSuspect(t *testing.T) {
+	for name, c := range map[string]struct {
+		clean, work error
+		suspects    bool
+	}{
+		"dead":             {ErrBadConn, errRefused, true},
+		"not clean":        {errors.New("unread"), errRefused, false},
+		"dead by a cancel": {ErrBadConn, context.Canceled, false},
+		"closed on end":    {ErrBadConn, nil, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var checks atomic.Int64
+				p, err := New(Config[*judge]{
+					Connect: func(context.Context) (*judge, error) { return new(judge), nil },
+					IsBad:   func(error) bool { return false },
+					Clean: func(conn *judge) error {
+						if conn.broken {
+							return c.clean
+						}
+						return nil
+					},
+					Check:          func(context.Context, *judge) error { checks.Add(1); return nil },
+					CheckAfterIdle: -1, CheckInterval: -1,
+				})
+				require.NoError(t, err)
+				defer p.Close()
+				first, second := acquire(t, p), acquire(t, p)
+				second.Release()
+				first.Conn().broken = true
+				first.ReleaseErr(c.work)
+				acquire(t, p).Release()
+				require.Equal(t, c.suspects, checks.Load() > 0)
+			})
+		})
+	}
 }

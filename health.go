@@ -72,13 +72,13 @@ func (p *Pool[T]) prepare(ctx context.Context, lease Lease[T]) (bad bool, err er
 
 // takeBack makes a slot whose lease has ended, and which the caller owns in
 // state resetting, fit to be lent again.
-func (p *Pool[T]) takeBack(s *seat[T]) {
+func (p *Pool[T]) takeBack(s *seat[T], cause error) {
 	switch {
 	case s.word.Load().Has(slot.Doomed &^ slot.Surplus):
 		p.publish(s, 0) // which closes it: no need to clean it first
 	case p.cfg.MaxUses > 0 && int(s.uses(s.word.Load())) >= p.cfg.MaxUses:
 		p.shut(s, ClosedUses, nil)
-	case p.cfg.Clean != nil && !p.clean(s):
+	case p.cfg.Clean != nil && !p.clean(s, cause):
 	case p.cfg.Reset != nil:
 		p.reset(s)
 	default:
@@ -88,7 +88,11 @@ func (p *Pool[T]) takeBack(s *seat[T]) {
 
 // clean asks Clean, and destroys the connection if it says no or does not
 // return.
-func (p *Pool[T]) clean(s *seat[T]) bool {
+//
+// A connection that is not only unclean but dead, by ErrBadConn, after work that
+// failed, and not by the end of a context, makes the others suspect, as one that
+// IsBad condemns does.
+func (p *Pool[T]) clean(s *seat[T], cause error) bool {
 	err := errUnfinished
 	defer func() {
 		if err != nil {
@@ -99,6 +103,9 @@ func (p *Pool[T]) clean(s *seat[T]) bool {
 		}
 	}()
 	err = p.cfg.Clean(*s.conn.Load())
+	if errors.Is(err, ErrBadConn) && cause != nil && !isContextErr(cause) {
+		p.suspect(p.now())
+	}
 	return err == nil
 }
 

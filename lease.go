@@ -184,7 +184,7 @@ func (l Lease[T]) release(err error) {
 	p := l.seat.pool
 	past, gate := l.seat.erase(was), p.gate.Load()
 	defer p.traceReleased(past, err)
-	p.takeBack(l.seat)
+	p.takeBack(l.seat, err)
 	if was.Has(slot.Recorded) {
 		giveWay(gate, past.held)
 	}

@@ -33,7 +33,7 @@ func (r *batchResults) Close() error {
 			r.conn.giveBack(r.err)
 		}
 	}()
-	r.err = r.BatchResults.Close()
+	r.err = r.conn.note(r.BatchResults.Close())
 	return r.err
 }
 
@@ -42,80 +42,28 @@ func (r *batchResults) Tx() pgx.Tx {
 	if r.tx != nil {
 		return r.tx
 	}
-	return r.BatchResults.Tx()
+	return guardTx(r.BatchResults.Tx(), r.conn)
+}
+
+func (r *batchResults) Exec() (pgconn.CommandTag, error) {
+	if r.conn.ended.Load() {
+		return pgconn.CommandTag{}, errRowsOver
+	}
+	tag, err := r.BatchResults.Exec()
+	return tag, r.conn.note(err)
 }
 
 func (r *batchResults) Query() (pgx.Rows, error) {
+	if r.conn.ended.Load() {
+		return noRows{errRowsOver}, errRowsOver
+	}
 	rows, err := r.BatchResults.Query()
-	return &batchRows{rows, r.conn}, err
+	return &guardedRows{rows, r.conn}, err
 }
 
 func (r *batchResults) QueryRow() pgx.Row {
-	return &batchRow{r.BatchResults.QueryRow(), r.conn}
-}
-
-var errRowsOver = errors.New("pgxconn: the connection of the rows has been given back")
-
-// batchRows are rows of a batch, which may be left open when that is closed.
-type batchRows struct {
-	pgx.Rows
-	conn *Conn
-}
-
-func (r *batchRows) over() bool { return r.conn.ended.Load() }
-
-func (r *batchRows) Next() bool { return !r.over() && r.Rows.Next() }
-
-func (r *batchRows) Close() {
-	if !r.over() {
-		r.Rows.Close()
-	}
-}
-
-func (r *batchRows) Scan(dest ...any) error {
-	if r.over() {
-		return errRowsOver
-	}
-	return r.Rows.Scan(dest...)
-}
-
-func (r *batchRows) Values() ([]any, error) {
-	if r.over() {
-		return nil, errRowsOver
-	}
-	return r.Rows.Values()
-}
-
-func (r *batchRows) RawValues() [][]byte {
-	if r.over() {
-		return nil
-	}
-	return r.Rows.RawValues()
-}
-
-func (r *batchRows) FieldDescriptions() []pgconn.FieldDescription {
-	if r.over() {
-		return nil
-	}
-	return r.Rows.FieldDescriptions()
-}
-
-func (r *batchRows) Conn() *pgx.Conn {
-	if r.over() {
-		return nil
-	}
-	return r.Rows.Conn()
-}
-
-// batchRow is a row of a batch, which nobody may have scanned when that is closed.
-type batchRow struct {
-	pgx.Row
-	conn *Conn
-}
-
-func (r *batchRow) Scan(dest ...any) error {
 	if r.conn.ended.Load() {
-		return errRowsOver
+		return noRow{errRowsOver}
 	}
-	return r.Row.Scan(dest...)
+	return &guardedRow{r.BatchResults.QueryRow(), r.conn}
 }

@@ -20,9 +20,10 @@ import (
 // The hooks may panic: that costs the connection they were about.
 type Config struct {
 	// ConnConfig is how connections are opened. Its Tracer may be an AcquireTracer
-	// and a ReleaseTracer too. Its ConnectTimeout, if set, bounds the attempt at
-	// each of its addresses; a connection that cannot be had within the sum of
-	// these, hooks included, is given up. Without it that takes 10 s.
+	// and a ReleaseTracer too. Its ConnectTimeout, 10 s if it is zero, bounds each
+	// step of a dial: the look-up of a name, the attempt at each address that it
+	// leads to, BeforeConnect, AfterConnect. An address that has just failed, or has
+	// not answered for a second, is tried last by the dials of the next minute.
 	ConnConfig *pgx.ConnConfig
 
 	// BeforeConnect is called before a connection is opened, with a copy of
@@ -44,6 +45,16 @@ type Config struct {
 	//   - false and nil: it is destroyed, and another one is tried, up to MaxConns+1
 	//     times, without losing the place in the queue.
 	PrepareConn func(context.Context, *pgx.Conn) (bool, error)
+
+	// BeforeAcquire is a PrepareConn that returns no error, for code that has one. If
+	// both are set, it is not called.
+	BeforeAcquire func(context.Context, *pgx.Conn) bool
+
+	// ShouldPing is called before PrepareConn, in the same goroutine, and returns
+	// whether the connection is to be pinged first; one that does not answer within
+	// PingTimeout is destroyed, and another one is tried. Default: a connection is
+	// pinged after a second idle. With ShouldPing the clock is read at each release.
+	ShouldPing func(context.Context, ShouldPingParams) bool
 
 	// AfterRelease is called with each connection that comes back fit for use, on a
 	// goroutine of the pool's, for PingTimeout at most; it may make round trips. The
@@ -76,7 +87,8 @@ type Config struct {
 	// nothing does.
 	PingTimeout time.Duration
 
-	// MaxConns is the most connections open at once, MinConns the fewest kept open,
+	// MaxConns is the most connections open at once, up to connpool.LargestMaxSize,
+	// which all that is more is taken for; MinConns the fewest kept open,
 	// MinIdleConns the fewest kept idle while fewer than MaxConns are open.
 	MaxConns, MinConns, MinIdleConns int32
 
@@ -89,7 +101,17 @@ type Config struct {
 	// MaxWaiting, a Budget, a Trace. Callbacks that are set can be wrapped.
 	Tune func(*connpool.Config[*pgx.Conn])
 
-	parsed bool // made by ParseConfig
+	parsed    bool            // made by ParseConfig
+	target    target          // what is asked of a server
+	values    context.Context // NewWithConfig's, for its values, or nil
+	addresses *addresses
+}
+
+// ShouldPingParams are what ShouldPing decides by. They can be converted to
+// pgxpool's of the same name.
+type ShouldPingParams struct {
+	Conn         *pgx.Conn
+	IdleDuration time.Duration // since it was released, or opened
 }
 
 // pgxpool's defaults, which people's numbers are based on.
@@ -98,6 +120,7 @@ const (
 	defaultMaxConnLifetime   = time.Hour
 	defaultMaxConnIdleTime   = 30 * time.Minute
 	defaultHealthCheckPeriod = time.Minute
+	defaultPingTimeout       = 5 * time.Second
 )
 
 // ParseConfig parses a connection string, a URL or keywords and values, as
@@ -173,16 +196,20 @@ func (c *Config) ConnString() string { return c.ConnConfig.ConnString() }
 // Alive, Clean, Check and IsBad are filled in, and the sizes and durations that
 // ParseConfig knows. All may be changed.
 //
-// Alive looks at the socket, without a round trip. Clean destroys a connection
-// that comes back closed, with rows unread, or in a transaction, failed or not.
-// Check pings. IsBad is for errors after which the server is gone or has hung up.
+// Alive looks at the socket, without a round trip, and at what the server has told
+// of itself. Clean destroys a connection that comes back closed, with rows unread,
+// or in a transaction, failed or not. Check pings, and asks again what
+// target_session_attrs asks at connect. IsBad is for errors by which a server says
+// that it is going or, unless standbys are wanted, that it takes no writes (25006).
+// That it has gone, Clean sees by the connection and not by the error: the error may
+// be another system's.
 // Nothing is reset between two users; DiscardAll is a Reset to use.
 func PoolConfig(connString string) (connpool.Config[*pgx.Conn], error) {
 	c, err := ParseConfig(connString)
 	if err != nil {
 		return connpool.Config[*pgx.Conn]{}, err
 	}
-	return c.settings(), nil
+	return c.own().settings(), nil
 }
 
 // PoolConfigFrom is PoolConfig for a configuration that pgx.ParseConfig has
@@ -195,7 +222,13 @@ func PoolConfigFrom(conn *pgx.ConnConfig) (connpool.Config[*pgx.Conn], error) {
 	if err != nil {
 		return connpool.Config[*pgx.Conn]{}, err
 	}
-	return c.settings(), nil
+	return c.own().settings(), nil
+}
+
+// own readies a copy of c that nobody changes any more.
+func (c *Config) own() *Config {
+	c.target, c.addresses = targetOf(c.ConnConfig), newAddresses()
+	return c
 }
 
 var (

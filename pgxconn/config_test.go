@@ -90,12 +90,12 @@ func TestALimitOfZeroIsNone(t *testing.T) {
 	}
 }
 
-func TestAConnectMayTakeAsLongAsPgxsAttemptsTogether(t *testing.T) {
+func TestFault56_AConnectHasTimeForEachOf16AddressesOfAHostAndForWhatElseThereIs(t *testing.T) {
 	for dsn, want := range map[string]time.Duration{
-		"host=a sslmode=disable":                              0, // the pool's default
-		"host=a sslmode=disable connect_timeout=3":            3 * time.Second,
-		"host=a sslmode=prefer connect_timeout=3":             6 * time.Second, // with TLS, and without
-		"host=a,b,c port=1 sslmode=require connect_timeout=3": 9 * time.Second,
+		"host=a sslmode=disable":                              20 * 10 * time.Second,
+		"host=a sslmode=disable connect_timeout=3":            20 * 3 * time.Second,
+		"host=a sslmode=prefer connect_timeout=3":             36 * 3 * time.Second, // with TLS, and without
+		"host=a,b,c port=1 sslmode=require connect_timeout=3": 52 * 3 * time.Second,
 	} {
 		require.Equal(t, want, settingsOf(t, dsn, nil).ConnectTimeout, dsn)
 	}

@@ -44,7 +44,13 @@
 //	                                    socket that is no older than a millisecond
 //	PingTimeout 0: a ping may take      5 s
 //	for ever
-//	ConnectTimeout 0: 2 min             10 s, AfterConnect included
+//	ConnectTimeout 0: 2 min in all      10 s for each address, and as much each for
+//	                                    BeforeConnect and AfterConnect
+//	each dial begins at the first       an address that has just failed is tried last,
+//	address                             for a minute
+//	a server that takes no writes any   left at the first error 25006 of each
+//	more is used until MaxConnLifetime  connection, and by checks that ask again for
+//	                                    target_session_attrs
 //	MaxConnLifetimeJitter 0: none       up to a tenth less
 //	MinConns above MaxConns, or below   an error
 //	0, is as good as what can be had
@@ -65,17 +71,31 @@
 //	not made by ParseConfig
 //	AcquireTracer, ReleaseTracer        have this Pool in their signature; see the
 //	                                    example for those written for pgxpool
-//	BeforeAcquire (deprecated)          is not here: return what it returns, and nil,
-//	                                    from PrepareConn
+//	FieldDescriptions of rows that      nil, and Conn too; read them before
+//	have ended are whatever is there
+//	MaxConns has no largest value       connpool.LargestMaxSize
+//	the context of NewWithConfig opens  its values reach the connect hooks; its end
+//	the first connections               does nothing
+//
+// # Whose error it is
+//
+// A connection is destroyed for what has happened on it and not for the type of the
+// error that the work returns: pgx closes it after a network error and all that is
+// FATAL, and it is asked. So the error of a cache, a name server or another pool costs
+// no connection. SQLSTATEs 57P01 to 57P03, class 08, and 25006 (a server that takes no
+// writes) unless target_session_attrs wants such a server, destroy it too, on
+// whichever path they come, and have the others checked before they are lent. A write
+// in a read-only transaction of the user's own does not, if the server tells that it
+// takes writes (PostgreSQL 14; poolers may not pass that on). What cannot be told apart
+// is the same SQLSTATE of a second PostgreSQL that the work talks to: it costs this
+// connection as well. Work through the [pgx.Conn] itself is known by the error that
+// it returns alone.
 //
 // # What it cannot stand in for
 //
 //   - What takes a *pgxpool.Pool by its type: River's driver (riverpgxv5) and
 //     stdlib.OpenDBFromPool, GetPoolConnector. For database/sql there is package
 //     sqlconn with stdlib.GetConnector, which pools by itself.
-//   - pgxpool's ShouldPing: the pool reads no clock when a connection is returned, so
-//     nobody knows to the millisecond how long it has been idle. CheckAfterIdle of
-//     the pool's Config, through [Config].Tune, says after how long one is pinged.
 //   - A type assertion to *pgxpool.Conn or *pgxpool.Tx.
 //
 // # Files
@@ -84,6 +104,8 @@
 //	conn.go      Conn, and how it goes back   rows.go, tx.go, batch.go   who goes on holding it
 //	config.go    Config, ParseConfig          keys.go      pool_max_conns and the like
 //	settings.go  a Config in the pool's words hooks.go     PrepareConn, AfterRelease
-//	session.go   is it alive, clean, broken?  copy.go      a source that panics
+//	session.go   is it alive and clean?       copy.go      a source that panics
+//	bad.go       whose error is it?           guard.go     what may outlive its release
+//	addresses.go which address is tried next
 //	trace.go, stat.go
 package pgxconn

@@ -1,8 +1,10 @@
 package pgxconn
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -22,7 +24,7 @@ type verdictKey struct{}
 
 // lend acquires a connection.
 func (p *Pool) lend(ctx context.Context) (connpool.Lease[*pgx.Conn], error) {
-	if p.config.PrepareConn == nil {
+	if !p.config.prepares() {
 		return p.pool.Acquire(ctx)
 	}
 	v := verdict{ctx: ctx}
@@ -45,8 +47,11 @@ func (c *Config) prepare(ctx context.Context, conn *pgx.Conn) error {
 	if !awaited {
 		v = &verdict{ctx: ctx}
 	}
+	if !c.answers(v.ctx, conn) {
+		return connpool.ErrBadConn
+	}
 	var ok bool
-	ok, v.err = c.PrepareConn(v.ctx, conn)
+	ok, v.err = c.prepareConn(v.ctx, conn)
 	switch {
 	case v.err == nil && !ok:
 		return connpool.ErrBadConn
@@ -56,6 +61,41 @@ func (c *Config) prepare(ctx context.Context, conn *pgx.Conn) error {
 		return errPrepare
 	}
 	return v.err
+}
+
+func (c *Config) prepares() bool {
+	return c.PrepareConn != nil || c.BeforeAcquire != nil || c.ShouldPing != nil
+}
+
+// prepareConn is PrepareConn, or BeforeAcquire.
+func (c *Config) prepareConn(ctx context.Context, conn *pgx.Conn) (bool, error) {
+	switch {
+	case c.PrepareConn != nil:
+		return c.PrepareConn(ctx, conn)
+	case c.BeforeAcquire != nil:
+		return c.BeforeAcquire(ctx, conn), nil
+	}
+	return true, nil
+}
+
+// answers pings a connection if ShouldPing says so.
+func (c *Config) answers(ctx context.Context, conn *pgx.Conn) bool {
+	if c.ShouldPing == nil {
+		return true
+	}
+	params := ShouldPingParams{Conn: conn}
+	if last := seen(conn); last != nil {
+		params.IdleDuration = max(0, time.Since(last.returned))
+	}
+	if !c.ShouldPing(ctx, params) {
+		return true
+	}
+	if c.PingTimeout >= 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, cmp.Or(c.PingTimeout, defaultPingTimeout))
+		defer cancel()
+	}
+	return check(ctx, conn) == nil
 }
 
 var errAfterRelease = errors.New("pgxconn: AfterRelease has returned false")

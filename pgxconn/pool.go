@@ -22,7 +22,8 @@ type Pool struct {
 }
 
 // New returns a pool of connections to the database that a connection string
-// leads to; ParseConfig says what may be in it. The context is not used.
+// leads to; ParseConfig says what may be in it. The context is as in
+// NewWithConfig.
 func New(ctx context.Context, connString string) (*Pool, error) {
 	config, err := ParseConfig(connString)
 	if err != nil {
@@ -34,12 +35,17 @@ func New(ctx context.Context, connString string) (*Pool, error) {
 // NewWithConfig returns a pool with a configuration that ParseConfig has made,
 // of which it keeps a copy. It opens no connection before it is asked for one,
 // except to fill MinConns and MinIdleConns in the background: Ping finds out
-// whether one can be had. The context is not used.
-func NewWithConfig(_ context.Context, config *Config) (*Pool, error) {
+// whether one can be had.
+//
+// Of the context only the values are used: BeforeConnect and AfterConnect find
+// them where the caller for whom a connection is opened has none by the same key,
+// and where it is opened in the background. That the context ends does nothing.
+func NewWithConfig(ctx context.Context, config *Config) (*Pool, error) {
 	if err := config.validate(); err != nil {
 		return nil, err
 	}
-	config = config.Copy()
+	config = config.Copy().own()
+	config.values = ctx
 	settings := config.settings()
 	if config.Tune != nil {
 		config.Tune(&settings)
@@ -92,7 +98,7 @@ func (p *Pool) AcquireFunc(ctx context.Context, f func(*Conn) error) (err error)
 	if err := p.borrow(ctx, &c); err != nil {
 		return err
 	}
-	defer func() { c.giveBack(err) }()
+	defer func() { c.giveBack(c.blame(err)) }()
 	return f(&c)
 }
 

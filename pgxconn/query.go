@@ -49,7 +49,7 @@ func (p *Pool) Query(ctx context.Context, sql string, args ...any) (_ pgx.Rows, 
 	}
 	held := false
 	defer r.conn.unlessHeld(&held)
-	if r.Rows, err = r.conn.Query(ctx, sql, args...); err != nil {
+	if r.Rows, err = r.conn.Conn().Query(ctx, sql, args...); err != nil {
 		r.conn.giveBack(err)
 		return noRows{err}, err
 	}
@@ -68,7 +68,7 @@ func (p *Pool) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
 	}
 	held := false
 	defer r.conn.unlessHeld(&held)
-	r.Row = r.conn.QueryRow(ctx, sql, args...)
+	r.Row = r.conn.Conn().QueryRow(ctx, sql, args...)
 	held = true
 	return r
 }
@@ -104,7 +104,7 @@ func (p *Pool) SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults {
 	held := false
 	defer tx.conn.unlessHeld(&held)
 	r := newBatchResults(tx.conn.Conn().SendBatch(ctx, b), &tx.conn)
-	if tx.pgxTx = r.BatchResults.Tx(); tx.pgxTx != nil {
+	if tx.pgxTx = guardTx(r.BatchResults.Tx(), &tx.conn); tx.pgxTx != nil {
 		r.tx = tx
 	} else {
 		r.last = true

@@ -55,6 +55,22 @@ func (r *rows) unlessReturned(returned *bool) {
 	}
 }
 
+// RawValues returns nil once the connection may be another's.
+func (r *rows) RawValues() [][]byte {
+	if r.conn.ended.Load() {
+		return nil
+	}
+	return r.Rows.RawValues()
+}
+
+// FieldDescriptions returns nil once the connection may be another's.
+func (r *rows) FieldDescriptions() []pgconn.FieldDescription {
+	if r.conn.ended.Load() {
+		return nil
+	}
+	return r.Rows.FieldDescriptions()
+}
+
 // Conn returns nil once the connection may be another's.
 func (r *rows) Conn() *pgx.Conn {
 	if r.conn.ended.Load() {

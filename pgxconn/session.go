@@ -1,16 +1,17 @@
 package pgxconn
 
 import (
-	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
-	"io"
+	"fmt"
+	"maps"
 	"net"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/connpool/connpool"
 	"github.com/connpool/connpool/netconn"
@@ -18,22 +19,56 @@ import (
 
 // connect opens a connection.
 func (c *Config) connect(ctx context.Context) (*pgx.Conn, error) {
-	settings := c.ConnConfig
-	if c.BeforeConnect != nil {
-		settings = settings.Copy()
-		if err := c.BeforeConnect(ctx, settings); err != nil {
-			return nil, err
-		}
-	}
-	conn, err := pgx.ConnectConfig(ctx, settings)
-	if err != nil {
+	ctx = withValues(ctx, c.values)
+	settings := c.ConnConfig.Copy()
+	if err := c.beforeConnect(ctx, settings); err != nil {
 		return nil, err
 	}
-	conn.PgConn().CustomData()[lastSeenKey] = &lastSeen{}
+	settings.ConnectTimeout = stepTimeout(settings)
+	attempt := c.addresses.attempt(settings)
+	conn, err := pgx.ConnectConfig(ctx, settings)
+	attempt.end(err)
+	if err != nil {
+		return nil, c.judged(err)
+	}
+	last := &lastSeen{returned: time.Now(), plain: c.AfterConnect == nil}
+	conn.PgConn().CustomData()[lastSeenKey] = last
+	defer func() { last.data = maps.Clone(conn.PgConn().CustomData()) }()
 	if c.AfterConnect == nil {
 		return conn, nil
 	}
+	ctx, cancel := context.WithTimeout(ctx, settings.ConnectTimeout)
+	defer cancel()
 	return c.introduce(ctx, conn)
+}
+
+func (c *Config) beforeConnect(ctx context.Context, settings *pgx.ConnConfig) error {
+	if c.BeforeConnect == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, stepTimeout(settings))
+	defer cancel()
+	return c.BeforeConnect(ctx, settings)
+}
+
+// valued is a context with the values of another besides.
+type valued struct {
+	context.Context
+	values context.Context
+}
+
+func withValues(ctx, values context.Context) context.Context {
+	if values == nil {
+		return ctx
+	}
+	return valued{ctx, values}
+}
+
+func (c valued) Value(key any) any {
+	if v := c.Context.Value(key); v != nil {
+		return v
+	}
+	return c.values.Value(key)
 }
 
 // introduce calls AfterConnect. Whatever that does, a connection that is not
@@ -81,12 +116,14 @@ func end(ctx context.Context, conn *pgx.Conn) error {
 // parameter, and they may be the server's farewell: a ping reads them and tells.
 // Where the socket cannot be seen the pool's own pings have to do, as they have
 // to with pgxpool.
-func alive(conn *pgx.Conn) error {
+func (c *Config) alive(conn *pgx.Conn) error {
 	switch {
 	case conn.IsClosed():
 		return connpool.ErrBadConn
 	case seenJustNow(conn):
 		return nil
+	case c.target.lost(conn):
+		return connpool.ErrUnsure
 	}
 	switch err := netconn.Alive(socket(conn)); {
 	case errors.Is(err, netconn.ErrUnread):
@@ -105,16 +142,28 @@ const lookAgainAfter = time.Millisecond
 
 // lastSeen is when a connection's socket was last looked at. It travels with the
 // connection, and is of whoever holds that.
-type lastSeen struct{ time.Time }
+type lastSeen struct {
+	time.Time
+	returned time.Time // to the pool, or opened; kept for ShouldPing
+
+	// What DiscardAll goes back to.
+	plain bool           // no AfterConnect has registered types
+	data  map[string]any // that AfterConnect has left
+}
 
 const lastSeenKey = "github.com/connpool/connpool/pgxconn: last seen"
+
+func seen(conn *pgx.Conn) *lastSeen {
+	last, _ := conn.PgConn().CustomData()[lastSeenKey].(*lastSeen)
+	return last // nil if it was opened by a Connect of the user's own
+}
 
 // seenJustNow reports whether there is no need to look, and notes that somebody
 // will if there is.
 func seenJustNow(conn *pgx.Conn) bool {
-	last, ok := conn.PgConn().CustomData()[lastSeenKey].(*lastSeen)
-	if !ok {
-		return false // opened by a Connect of the user's own
+	last := seen(conn)
+	if last == nil {
+		return false
 	}
 	now := time.Now()
 	if now.Sub(last.Time) < lookAgainAfter {
@@ -134,14 +183,17 @@ func socket(conn *pgx.Conn) net.Conn {
 }
 
 var (
-	errClosed      = errors.New("pgxconn: returned closed")
+	errClosed      = fmt.Errorf("pgxconn: returned closed: %w", connpool.ErrBadConn)
 	errRows        = errors.New("pgxconn: returned with rows that nobody has read")
 	errTransaction = errors.New("pgxconn: returned in a transaction that is neither committed nor rolled back")
 )
 
 // clean finds out without a round trip whether a connection that comes back can
 // be lent again.
-func clean(conn *pgx.Conn) error {
+func (c *Config) clean(conn *pgx.Conn) error {
+	if last := seen(conn); c.ShouldPing != nil && last != nil {
+		last.returned = time.Now()
+	}
 	switch {
 	case conn.IsClosed():
 		return errClosed
@@ -153,25 +205,21 @@ func clean(conn *pgx.Conn) error {
 	return nil
 }
 
-func ping(ctx context.Context, conn *pgx.Conn) error { return conn.Ping(ctx) }
-
-// isBad reports whether an error means that the server is gone, or that it has
-// hung up. Its saying no to a query does not, nor does an empty result, nor the
-// end of a context: pgx closes the connection if that cut a query short, which
-// clean sees, and it says nothing of other connections. That a connection is
-// closed is all that pgx says where one dies under a statement without arguments.
-func isBad(err error) bool {
-	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
-		return false
+// check pings, and asks again whether the server is what target_session_attrs asks
+// for. The second best that prefer-standby has settled for stays good enough.
+func check(ctx context.Context, conn *pgx.Conn) error {
+	if err := conn.Ping(ctx); err != nil {
+		return err
 	}
-	var refusal *pgconn.PgError
-	if errors.As(err, &refusal) {
-		severity := cmp.Or(refusal.SeverityUnlocalized, refusal.Severity) // poolers send only one
-		return severity == "FATAL" || severity == "PANIC"
+	validate := conn.Config().ValidateConnect
+	if validate == nil {
+		return nil
 	}
-	var network net.Error
-	return errors.As(err, &network) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) ||
-		errors.Is(err, pgconn.ErrConnClosed) || errors.Is(err, connpool.ErrBadConn)
+	err := validate(ctx, conn.PgConn())
+	if _, second := err.(*pgconn.NotPreferredError); second {
+		return nil
+	}
+	return err
 }
 
 // DiscardAll is a Reset with which no SET, search_path, temporary table, LISTEN,
@@ -181,12 +229,41 @@ func isBad(err error) bool {
 // Set DefaultQueryExecMode to pgx.QueryExecModeExec then.
 //
 // What AfterConnect has SET is undone with the rest, and what
-// ConnConfig.RuntimeParams set is not.
+// ConnConfig.RuntimeParams set is not. Of what pgx keeps for a connection it clears
+// notifications, CustomData but for what AfterConnect has left there, and, if there
+// is no AfterConnect, types that were registered: pgx cannot tell whose they are.
 //
 // It takes two round trips, after each lease, on a goroutine of the pool's.
 func DiscardAll(ctx context.Context, conn *pgx.Conn) error {
 	if err := conn.DeallocateAll(ctx); err != nil { // pgx forgets its statements with it
 		return err
 	}
-	return conn.PgConn().Exec(ctx, "discard all").Close()
+	if err := conn.PgConn().Exec(ctx, "discard all").Close(); err != nil {
+		return err
+	}
+	forget(ctx, conn)
+	return nil
+}
+
+// forget undoes what one user has left with pgx: notifications that it has read and
+// nobody has asked for, CustomData, registered types. What AfterConnect has left
+// stays; since pgx cannot tell whose types are, all of them stay if there is one.
+func forget(ctx context.Context, conn *pgx.Conn) {
+	over, cancel := context.WithCancel(ctx)
+	cancel() // pgx gives out what it has, and does not read
+	for {
+		if _, err := conn.WaitForNotification(over); err != nil {
+			break
+		}
+	}
+	last := seen(conn)
+	if last == nil {
+		return // nobody knows what is whose
+	}
+	if last.plain {
+		*conn.TypeMap() = *pgtype.NewMap()
+	}
+	data := conn.PgConn().CustomData()
+	clear(data)
+	maps.Copy(data, last.data)
 }

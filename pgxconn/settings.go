@@ -1,6 +1,7 @@
 package pgxconn
 
 import (
+	"math"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -15,12 +16,12 @@ func (c *Config) settings() connpool.Config[*pgx.Conn] {
 
 		Connect: c.connect,
 		Close:   c.close,
-		Alive:   alive,
-		Clean:   clean,
-		Check:   ping,
-		IsBad:   isBad,
+		Alive:   c.alive,
+		Clean:   c.clean,
+		Check:   check,
+		IsBad:   c.isBad,
 
-		MaxSize: int(c.MaxConns),
+		MaxSize: min(int(c.MaxConns), connpool.LargestMaxSize),
 		MinSize: int(c.MinConns),
 		MinIdle: int(c.MinIdleConns),
 
@@ -37,8 +38,11 @@ func (c *Config) settings() connpool.Config[*pgx.Conn] {
 	if c.MaxConnLifetime > 0 && c.MaxConnLifetimeJitter > 0 {
 		s.MaxLifetime += c.MaxConnLifetimeJitter // theirs lengthens, ours shortens
 	}
-	if c.PrepareConn != nil {
+	if c.prepares() {
 		s.Prepare = c.prepare
+	}
+	if c.ShouldPing != nil {
+		s.CheckAfterIdle = -1 // it decides instead
 	}
 	if c.AfterRelease != nil || c.Reset != nil {
 		s.Reset = c.reset
@@ -46,10 +50,30 @@ func (c *Config) settings() connpool.Config[*pgx.Conn] {
 	return s
 }
 
-// connectTimeout is how long all of pgx's attempts may take, one for each address
-// with and, by sslmode, without TLS; 0 for the pool's default.
+// A dial has time for this many addresses of each host, with and, by sslmode,
+// without TLS. How many there are is known when the dial is under way. If there are
+// more, the next dial begins at those that this one has not come to.
+const addressesOfHost = 16
+
+// Each of these has time of its own besides: BeforeConnect, AfterConnect, the names,
+// and prefer-standby's second attempt at the primary.
+const otherSteps = 4
+
+// connectTimeout bounds a whole dial.
 func (c *Config) connectTimeout() time.Duration {
-	return c.ConnConfig.ConnectTimeout * time.Duration(1+len(c.ConnConfig.Fallbacks))
+	steps := otherSteps + addressesOfHost*(1+len(c.ConnConfig.Fallbacks))
+	step := stepTimeout(c.ConnConfig)
+	return min(step, math.MaxInt64/time.Duration(steps)) * time.Duration(steps)
+}
+
+const defaultStepTimeout = 10 * time.Second
+
+// stepTimeout bounds the attempt at one address.
+func stepTimeout(conn *pgx.ConnConfig) time.Duration {
+	if conn.ConnectTimeout > 0 {
+		return conn.ConnectTimeout
+	}
+	return defaultStepTimeout
 }
 
 // orNever translates a limit that zero turns off.

@@ -1,6 +1,7 @@
 package pgxconn
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/jackc/pgx/v5"
@@ -25,34 +26,25 @@ func (tx *Tx) Commit(ctx context.Context) error { return tx.end(ctx, tx.pgxTx.Co
 // end of the transaction it returns pgx.ErrTxClosed, so it can be deferred.
 func (tx *Tx) Rollback(ctx context.Context) error { return tx.end(ctx, tx.pgxTx.Rollback) }
 
-// end gives the connection back after a commit or rollback. If it was closed
-// before, the error says so and not why: a context may have cut a query short.
+// end gives the connection back after a commit or rollback. What has failed before
+// says more than that the transaction or the connection is closed: a context may
+// have cut a query short.
 func (tx *Tx) end(ctx context.Context, finish func(context.Context) error) (err error) {
-	closed := !tx.conn.ended.Load() && tx.Conn().IsClosed()
-	defer func() {
-		if closed {
-			tx.conn.giveBack(nil)
-		} else {
-			tx.conn.giveBack(err)
-		}
-	}()
+	failed := tx.conn.failed
+	defer func() { tx.conn.giveBack(cmp.Or(failed, err)) }()
 	return finish(ctx)
-}
-
-// SendBatch is pgx.Tx's.
-func (tx *Tx) SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults {
-	results := tx.pgxTx.SendBatch(ctx, b)
-	if tx.conn.ended.Load() {
-		return results // they say so
-	}
-	return newBatchResults(results, &tx.conn)
 }
 
 // CopyFrom is pgx.Tx's. If rowSrc panics, so does CopyFrom, with a
 // *connpool.PanicError.
-func (tx *Tx) CopyFrom(ctx context.Context, tableName pgx.Identifier, columnNames []string, rowSrc pgx.CopyFromSource) (int64, error) {
-	return copyFrom(ctx, tx.pgxTx, tableName, columnNames, rowSrc)
+func (tx *Tx) CopyFrom(
+	ctx context.Context, tableName pgx.Identifier, columnNames []string, rowSrc pgx.CopyFromSource,
+) (int64, error) {
+	return tx.pgxTx.CopyFrom(ctx, tableName, columnNames, rowSrc)
 }
+
+// KeepLong is Conn's: the transaction is not reported as a leak.
+func (tx *Tx) KeepLong() { tx.conn.KeepLong() }
 
 // Conn returns the connection. It panics after the end of the transaction.
 func (tx *Tx) Conn() *pgx.Conn { return tx.conn.Conn() }
