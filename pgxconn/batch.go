@@ -45,8 +45,12 @@ func (r *batchResults) Tx() pgx.Tx {
 	return guardTx(r.BatchResults.Tx(), r.conn)
 }
 
+// over reports whether the connection may be another's. Results that have been closed
+// say so themselves.
+func (r *batchResults) over() bool { return r.conn.ended.Load() && r.err == errUnclosed }
+
 func (r *batchResults) Exec() (pgconn.CommandTag, error) {
-	if r.conn.ended.Load() {
+	if r.over() {
 		return pgconn.CommandTag{}, errRowsOver
 	}
 	tag, err := r.BatchResults.Exec()
@@ -54,7 +58,7 @@ func (r *batchResults) Exec() (pgconn.CommandTag, error) {
 }
 
 func (r *batchResults) Query() (pgx.Rows, error) {
-	if r.conn.ended.Load() {
+	if r.over() {
 		return noRows{errRowsOver}, errRowsOver
 	}
 	rows, err := r.BatchResults.Query()
@@ -62,7 +66,7 @@ func (r *batchResults) Query() (pgx.Rows, error) {
 }
 
 func (r *batchResults) QueryRow() pgx.Row {
-	if r.conn.ended.Load() {
+	if r.over() {
 		return noRow{errRowsOver}
 	}
 	return &guardedRow{r.BatchResults.QueryRow(), r.conn}

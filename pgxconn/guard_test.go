@@ -174,5 +174,5 @@ func TestFault104_ShouldPingDecidesWhatIsPinged(t *testing.T) {
 	require.NoError(t, conn.PgConn().Conn().Close()) // behind pgx's back
 	yes = true
 	require.NoError(t, pool.Ping(patient(t)), "the ping finds out")
-	require.EqualValues(t, 1, pool.Connpool().Stats().Closes[connpool.ClosedPrepare])
+	await(t, func() bool { return pool.Connpool().Stats().Closes[connpool.ClosedPrepare] == 1 })
 }
