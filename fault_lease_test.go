@@ -305,6 +305,7 @@ func TestFault55_AConnectionThatCleanFindsDeadMakesTheOthersSuspect(t *testing.T
 				first.Conn().broken = true
 				first.ReleaseErr(c.work)
 				acquire(t, p).Release()
+				synctest.Wait() // a dial may have been sooner than the check
 				require.Equal(t, c.suspects, checks.Load() > 0)
 			})
 		})
