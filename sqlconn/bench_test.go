@@ -65,20 +65,10 @@ func prepared(b *testing.B) func(*sql.DB) (work, end func()) {
 	}
 }
 
-// Medians on two cores (Intel Xeon, go1.26.8, PostgreSQL on the same machine), in
-// microseconds a query:
-//
-//	                          plain   sqlconn   ratio
-//	QueryBy64                    14        18    1.25
-//	PreparedBy64                 16        21    1.26
-//	QueryBy64AsItComes          324        20    0.06
-//	PreparedBy64AsItComes       439        25    0.06
-//
-// With one caller, Query and Prepared are bistable here, 15 to 80 µs for either,
-// as the kernel places client and server; on an AMD EPYC the ratios were 1.04 to
-// 1.12. Without a server, a query costs 1.0 µs of a plain handle and 2.4 µs of this
-// one, nearly all of the difference in database/sql, which makes and unmakes a
-// connection of its own each time.
+// Medians on two cores (Intel Xeon, go1.26.8, PostgreSQL on the same machine), which
+// other programs kept busy, so that they differ by a fifth from run to run: ratios of
+// 1.06 to 1.10 with one caller and of 0.86 to 1.35 with 8 and 64. See
+// BenchmarkOwnCost for what the handles cost without a server.
 func BenchmarkQueryBy8(b *testing.B)     { compare(b, 8, configure, query1(b)) }
 func BenchmarkPreparedBy8(b *testing.B)  { compare(b, 8, configure, prepared(b)) }
 func BenchmarkQuery(b *testing.B)        { compare(b, 1, configure, query1(b)) }
