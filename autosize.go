@@ -91,19 +91,23 @@ func (w *sampler) result(length time.Duration, s Stats) SizeSample {
 // releases returns how many leases have ended.
 func (s Stats) releases() uint64 { return s.Acquires - min(s.Acquires, uint64(s.InUse)) }
 
-// follow puts a decision into force.
+// follow puts a decision into force, unless a Resize has moved what it was about:
+// the next window begins from there.
 func (p *Pool[T]) follow(sample SizeSample, d SizeDecision) {
-	limit := max(sample.Min, min(d.Limit, sample.Max))
-	if limit == sample.Limit || p.closed() {
+	d.Limit = max(sample.Min, min(d.Limit, sample.Max))
+	if d.Limit == sample.Limit || p.closed() {
 		return
 	}
-	d.Limit = limit
 	p.mu.Lock()
-	maxSize := p.mu.maxSize
+	if p.mu.limit != sample.Limit || p.mu.maxSize != sample.Max {
+		p.mu.Unlock()
+		return
+	}
+	claimed := p.limitLocked(d.Limit)
 	p.mu.Unlock()
-	p.setLimit(min(limit, maxSize), maxSize)
+	p.limited(claimed)
 	p.event(func() {
-		p.log(slog.LevelInfo, "resized", "from", sample.Limit, "to", limit, "reason", d.Reason)
+		p.log(slog.LevelInfo, "resized", "from", sample.Limit, "to", d.Limit, "reason", d.Reason)
 		if t := p.cfg.Trace; t != nil && t.Resized != nil {
 			t.Resized(d)
 		}

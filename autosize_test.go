@@ -89,11 +89,45 @@ func TestASizersDecisionStaysWithinItsBounds(t *testing.T) {
 		pass(6 * time.Second)
 		require.Equal(t, 10, p.Stats().Limit)
 		require.NoError(t, p.Resize(20))
-		require.Equal(t, 10, p.Stats().Limit, "a larger MaxSize is for the Sizer to use")
+		require.Equal(t, 20, p.Stats().Limit, "callers that wait do not have to wait for the Sizer")
 		pass(6 * time.Second)
 		require.Equal(t, 20, p.Stats().Limit)
 		require.NoError(t, p.Resize(5))
 		require.Equal(t, 5, p.Stats().Limit)
+	})
+}
+
+func TestFault88_AResizeOutlastsADecisionThatWasUnderWay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		asked, decide := make(chan bool), make(chan bool)
+		p, _ := newPool(t, func(c *Config[*fakeConn]) {
+			c.MaxSize, c.SizeInterval = 10, time.Second
+			c.Sizer = sizer(func(s SizeSample) SizeDecision {
+				asked <- true
+				<-decide
+				return SizeDecision{Limit: s.Limit / 2, Window: time.Hour}
+			})
+		})
+		<-asked
+		require.NoError(t, p.Resize(20))
+		decide <- true
+		synctest.Wait()
+		require.Equal(t, []int{20, 20}, []int{p.Stats().Limit, p.Stats().MaxSize})
+	})
+}
+
+func TestFault88_AResizeServesCallersThatWaitBeforeTheSizerDecides(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, _ := newPool(t, func(c *Config[*fakeConn]) {
+			c.MaxSize, c.SizeInterval = 2, time.Hour
+			c.Sizer = sizer(func(s SizeSample) SizeDecision { return SizeDecision{Limit: s.Limit} })
+		})
+		held := acquireN(t, p, 2)
+		waiter := begin(t.Context(), p)
+		synctest.Wait()
+		require.NoError(t, p.Resize(3))
+		waiter.get(t).Release()
+		release(held...)
 	})
 }
 

@@ -144,8 +144,9 @@ type Config[T any] struct {
 	// of its shortest limit, so a check may come that much late.
 	CheckAfterIdle time.Duration
 
-	// CheckInterval is the time between keep-alive Checks of an idle connection.
-	// Default 1 min.
+	// CheckInterval is the time between keep-alive Checks of an idle connection,
+	// also of the last one if nobody waits. A caller that comes meanwhile takes
+	// another, or dials if it may. Default 1 min.
 	CheckInterval time.Duration
 
 	// IdleTimeout closes connections idle for this long, down to MinSize and

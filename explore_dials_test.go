@@ -248,7 +248,7 @@ func TestExplore15_WhoJoinsWhileThePoolGrowsIsDialledFor(t *testing.T) {
 		h.most = 2
 		lease := h.held()
 		r.Go("waiter", h.borrow)
-		r.Go("resizer", func() { h.setLimit(2, 2) })
+		r.Go("resizer", func() { h.setMaxSize(2) })
 		r.Finally(func() {
 			h.release(lease)
 			h.settled(2)

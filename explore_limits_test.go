@@ -17,7 +17,7 @@ import (
 func TestExplore15_AShrinkIsPaidOnceByWhatReturns(t *testing.T) {
 	exploreHouse(t, 3, 3, func(r *explore.Run, h *house) {
 		leases := h.leased(3)
-		h.setLimit(2, 2)
+		h.setMaxSize(2)
 		for i, name := range []string{"one", "two", "three"} {
 			r.Go(name, func() { h.release(leases[i]) })
 		}
@@ -28,10 +28,10 @@ func TestExplore15_AShrinkIsPaidOnceByWhatReturns(t *testing.T) {
 func TestExplore15_AShrinkThatIsTakenBackClosesNoMoreThanItMust(t *testing.T) {
 	exploreHouse(t, 2, 3, func(r *explore.Run, h *house) {
 		leases := h.leased(2)
-		h.setLimit(1, 1)
+		h.setMaxSize(1)
 		r.Go("releaser", func() { h.release(leases[0]) })
 		r.Go("another", func() { h.release(leases[1]) })
-		r.Go("resizer", func() { h.setLimit(2, 2) })
+		r.Go("resizer", func() { h.setMaxSize(2) })
 		r.Finally(func() {
 			closed := int(h.count.closes[ClosedResized].Load())
 			r.Require(closed <= 1, "%d closed", closed)
@@ -46,7 +46,7 @@ func TestExplore15_WhatReturnsDuringAShrinkPaysForItOnce(t *testing.T) {
 		leases := h.leased(2)
 		r.Go("releaser", func() { h.release(leases[0]) })
 		r.Go("another", func() { h.release(leases[1]) })
-		r.Go("resizer", func() { h.setLimit(1, 1) })
+		r.Go("resizer", func() { h.setMaxSize(1) })
 		r.Finally(func() { h.settled(1) })
 	})
 }
@@ -55,12 +55,28 @@ func TestExplore15_NoMarkOfAShrinkStaysOnWhatIsIdle(t *testing.T) {
 	exploreHouse(t, 2, 3, func(r *explore.Run, h *house) {
 		leases := h.leased(2)
 		r.Go("releaser", func() { h.release(leases[0]) })
-		r.Go("resizer", func() { h.setLimit(1, 1); h.setLimit(2, 2) })
+		r.Go("resizer", func() { h.setMaxSize(1); h.setMaxSize(2) })
 		r.Finally(func() {
 			h.release(leases[1])
 			closed := int(h.count.closes[ClosedResized].Load())
 			r.Require(closed <= 1, "%d closed", closed)
 			h.settled(2 - closed)
+		})
+	})
+}
+
+// seam 15, from two sides
+func TestExplore15_ASizersDecisionDoesNotUndoAResize(t *testing.T) {
+	exploreHouse(t, 2, 3, func(r *explore.Run, h *house) {
+		lease := h.leased(2)
+		before := SizeSample{Limit: 2, Min: 1, Max: 2}
+		r.Go("sizer", func() { h.follow(before, SizeDecision{Limit: 1}) })
+		r.Go("resizer", func() { h.setMaxSize(3) })
+		r.Go("releaser", func() { h.release(lease[0]) })
+		r.Finally(func() {
+			h.release(lease[1])
+			r.Require(h.mu.limit == 3 && h.mu.maxSize == 3, "the limit is %d", h.mu.limit)
+			h.settled(2 - int(h.count.closes[ClosedResized].Load()))
 		})
 	})
 }

@@ -116,6 +116,7 @@ var mutants = []mutant{
 	{"what was let in is trimmed before the look", "serve.go", []edit{{"\tp.look()\n\tp.trim()", "\tp.trim()\n\tp.look()"}}, "TestExplore22"},
 
 	// Resize and Pause.
+	{"a decision is followed whatever has become of the limit", "autosize.go", []edit{{"if p.mu.limit != sample.Limit || p.mu.maxSize != sample.Max {", "if false {"}}, "TestExplore15_ASizers"},
 	{"every marked slot pays for a shrink", "resize.go", []edit{{"\tif p.mu.debt > 0 {\n\t\tp.mu.debt--\n\t\treturn true", "\tif true {\n\t\tp.mu.debt--\n\t\treturn true"}}, "TestExplore15_AShrinkIsPaid"},
 	{"a shrink marks no words", "resize.go", []edit{{"s.word.Mark(slot.Surplus)", "s.word.Load()"}}, "TestExplore15_AShrinkIsPaid"},
 	{"an idle slot is left with the mark of a shrink", "resize.go", []edit{{"if p.mu.debt > 0 && s.claimIdle(s.word.Mark(slot.Surplus), slot.Closing) {", "if s.word.Mark(slot.Surplus); false {"}}, "TestExplore15_NoMark"},

@@ -178,17 +178,6 @@ func TestIdleConnectionsAreCheckedInTheBackgroundAFewAtATime(t *testing.T) {
 	})
 }
 
-func TestTheLastIdleConnectionIsLeftForBorrowers(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		p, _ := newPool(t, func(c *Config[*fakeConn]) {
-			c.MaxSize, c.IdleTimeout, c.MaxLifetime = 1, -1, -1
-			c.Check = func(context.Context, *fakeConn) error { t.Error("checked"); return nil }
-		})
-		acquire(t, p).Release()
-		pass(time.Hour)
-	})
-}
-
 func TestOneDeadConnectionMakesTheOthersSuspect(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var checks atomic.Int64
@@ -477,5 +466,47 @@ func TestNoMoreThanMaxIdleAreIdleAfterAPause(t *testing.T) {
 		p.Resume()
 		synctest.Wait()
 		require.Equal(t, 1, p.Stats().Idle)
+	})
+}
+
+// Nobody borrows: the only connection is checked, again and again.
+func TestFault61_TheLastIdleConnectionIsKeptAlive(t *testing.T) {
+	for _, size := range []int{1, 4} {
+		synctest.Test(t, func(t *testing.T) {
+			var checks atomic.Int64
+			p, f := newPool(t, func(c *Config[*fakeConn]) {
+				c.MaxSize, c.IdleTimeout, c.MaxLifetime = size, -1, -1
+				c.CheckInterval = time.Minute
+				c.Check = func(context.Context, *fakeConn) error { checks.Add(1); return nil }
+			})
+			acquire(t, p).Release()
+			pass(time.Hour)
+			require.InDelta(t, 55, checks.Load(), 7)
+			require.Len(t, f.made(), 1)
+		})
+	}
+}
+
+// The keep-alive of a connection that a firewall has forgotten lasts as long as
+// CheckTimeout. A caller that comes meanwhile is served by a dial, where it may.
+func TestFault61_AKeepAliveThatHangsHoldsUpNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var checking atomic.Bool
+		p, _ := newPool(t, func(c *Config[*fakeConn]) {
+			c.MaxSize, c.IdleTimeout, c.CheckInterval = 2, -1, time.Minute
+			c.Check = func(ctx context.Context, _ *fakeConn) error {
+				checking.Store(true)
+				<-ctx.Done()
+				return ctx.Err()
+			}
+		})
+		acquire(t, p).Release()
+		for !checking.Load() {
+			time.Sleep(100 * time.Millisecond)
+		}
+		began := time.Now()
+		acquire(t, p).Release()
+		require.Zero(t, time.Since(began))
+		pass(time.Minute)
 	})
 }

@@ -7,8 +7,8 @@ import (
 )
 
 // Resize sets MaxSize while the pool is at work; a Sizer goes on from the new
-// size. Growing serves those who wait at once. Shrinking closes idle connections
-// at once, and as many of the leased ones as are too many when they return; Settled
+// size, and what it is about to decide for the old one is dropped. Growing serves
+// callers that wait at once. Shrinking closes idle connections at once, and as many of the leased ones as are too many when they return; Settled
 // waits for the closing. The error says what is wrong with maxSize.
 func (p *Pool[T]) Resize(maxSize int) error {
 	switch {
@@ -17,11 +17,7 @@ func (p *Pool[T]) Resize(maxSize int) error {
 	case maxSize < p.cfg.MinSize || maxSize < p.cfg.MinIdle:
 		return fmt.Errorf("connpool %q: Resize(%d): use at least MinSize %d and MinIdle %d", p.cfg.Name, maxSize, p.cfg.MinSize, p.cfg.MinIdle)
 	}
-	limit := maxSize
-	if p.cfg.Sizer != nil {
-		limit = min(maxSize, p.limit())
-	}
-	p.setLimit(limit, maxSize)
+	p.setMaxSize(maxSize)
 	return nil
 }
 
@@ -32,22 +28,34 @@ func (p *Pool[T]) limit() int {
 	return p.mu.limit
 }
 
-// setLimit moves the limit.
+// setMaxSize moves MaxSize and the limit with it.
+func (p *Pool[T]) setMaxSize(maxSize int) {
+	p.mu.Lock()
+	p.mu.maxSize = maxSize
+	claimed := p.limitLocked(maxSize)
+	p.mu.Unlock()
+	p.limited(claimed)
+}
+
+// limitLocked moves the limit and claims what has to be closed for it, for
+// limited.
 //
 // Seam 15: of a shrink, idle connections pay first; then every word that is not
 // empty is marked surplus, and whoever would make such a slot idle pays with it
 // as long as there is debt, or else clears the mark.
-func (p *Pool[T]) setLimit(limit, maxSize int) {
-	p.mu.Lock()
-	p.mu.limit, p.mu.maxSize = limit, maxSize
+func (p *Pool[T]) limitLocked(limit int) (claimed []*seat[T]) {
+	p.mu.limit = limit
 	p.mu.debt = max(0, p.mu.open-p.mu.closing-limit)
-	var claimed []*seat[T]
 	if p.mu.debt > 0 {
 		claimed = p.payLocked()
 	}
 	p.noteLocked()
-	p.mu.Unlock()
+	return claimed
+}
 
+// limited closes what a new limit leaves no room for, or dials what it has room
+// for.
+func (p *Pool[T]) limited(claimed []*seat[T]) {
 	for _, s := range claimed {
 		p.shut(s, ClosedResized, nil)
 	}

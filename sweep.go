@@ -102,7 +102,10 @@ func (p *Pool[T]) censusLocked() census {
 			c.leased++
 		}
 	})
-	c.checks = min(max(c.idle/4, 1), c.idle-1) - int(p.coming.Load())
+	c.checks = max(c.idle/4, 1) - int(p.coming.Load())
+	if c.idle == 1 && p.queue.Len() > 0 {
+		c.checks = 0 // the last one is for the caller that waits
+	}
 	return c
 }
 
@@ -174,9 +177,7 @@ func (p *Pool[T]) scheduleIdle(s *seat[T], c *census) {
 	if p.spare(c) {
 		c.after(p.cfg.IdleTimeout, c.now-s.seenAt, p.period)
 	}
-	if c.idle > 1 {
-		c.after(p.cfg.CheckInterval, s.unproved(c.now), p.period)
-	}
+	c.after(p.cfg.CheckInterval, s.unproved(c.now), p.period)
 	c.after(s.expiry(), c.now+p.period, p.period)
 }
 
@@ -250,7 +251,9 @@ func (p *Pool[T]) do(todo chores[T]) {
 		p.shut(c.seat, c.why, nil)
 	}
 	for _, s := range todo.check {
-		p.check(s, s.word.Load())
+		// A caller that comes meanwhile dials, if it may: what has been silent for long
+		// may be dead, and the check of a dead one lasts until its timeout.
+		p.check(s, s.word.Load().With(slot.Suspect))
 	}
 	for _, leak := range todo.leaks {
 		p.noteLeak(leak)
