@@ -257,3 +257,15 @@ func TestExplore15_OfTwoWhoResizeTheLastIsObeyed(t *testing.T) {
 		})
 	})
 }
+
+func TestFault89_ExploreWhatAPausedWaiterLeavesBehindIsClosed(t *testing.T) {
+	exploreHouse(t, 1, 2, func(r *explore.Run, h *house) {
+		lease := h.leased(1)[0]
+		h.keepNone()
+		ctx, cancel := context.WithCancel(background)
+		r.Go("waiter", h.borrowOr(ctx, context.Canceled))
+		r.Go("releaser", func() { h.release(lease) })
+		r.Go("pauser", func() { h.Pause(); explore.Point(); cancel() })
+		r.Finally(func() { h.settled(0) })
+	})
+}

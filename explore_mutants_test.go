@@ -113,7 +113,7 @@ var mutants = []mutant{
 	}, "TestExplore20_SettledHears"},
 	{"a slot that becomes empty tells nobody", "close.go", []edit{{"\tp.noteLocked()\n\tp.announceLocked()\n", "\tp.noteLocked()\n"}}, "TestExplore20_SettledWaits"},
 	{"nobody trims what was let in for a waiter", "serve.go", []edit{{"\tp.look()\n\tp.trim()", "\tp.look()"}}, "TestExplore22"},
-	{"what was let in is trimmed before the look", "serve.go", []edit{{"\tp.look()\n\tp.trim()", "\tp.trim()\n\tp.look()"}}, "TestExplore22"},
+	{"who leaves the queue leaves a connection behind", "borrow.go", []edit{{"\t\tb.pool.trim()\n", ""}}, "TestFault89_ExploreWhatAPausedWaiter"},
 
 	// Resize and Pause.
 	{"a decision is followed whatever has become of the limit", "autosize.go", []edit{{"if p.mu.limit != sample.Limit || p.mu.maxSize != sample.Max {", "if false {"}}, "TestExplore15_ASizers"},
