@@ -160,7 +160,7 @@ func TestFault104_BeforeAcquireIsAPrepareConnWithoutAnError(t *testing.T) {
 func TestFault104_ShouldPingDecidesWhatIsPinged(t *testing.T) {
 	var asked []pgxconn.ShouldPingParams
 	yes := false
-	pool, _ := startPool(t, size(1), dialing(hide), func(c *config) {
+	pool, server := startPool(t, size(1), dialing(hide), func(c *config) {
 		c.ShouldPing = func(_ context.Context, params pgxconn.ShouldPingParams) bool {
 			asked = append(asked, params)
 			return yes
@@ -171,7 +171,7 @@ func TestFault104_ShouldPingDecidesWhatIsPinged(t *testing.T) {
 	c.Release()
 	require.NoError(t, pool.Ping(patient(t)))
 	require.Same(t, conn, asked[len(asked)-1].Conn)
-	require.NoError(t, conn.PgConn().Conn().Close()) // behind pgx's back
+	require.Equal(t, 1, watch(t, server).terminateIdle()) // its socket cannot be seen
 	yes = true
 	require.NoError(t, pool.Ping(patient(t)), "the ping finds out")
 	await(t, func() bool { return pool.Connpool().Stats().Closes[connpool.ClosedPrepare] == 1 })
