@@ -1,6 +1,7 @@
 package connpool
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -255,7 +256,9 @@ func (p *Pool[T]) acquireTimeout(ctx context.Context) time.Duration {
 // expire ends the waits that AcquireTimeout bounds. It rings on one timer, set
 // for the head of the queue.
 func (p *Pool[T]) expire() {
-	if next, ok := p.queue.Expire(p.now(), errTimedOut); ok {
+	timeout := cmp.Or(p.cfg.AcquireTimeout, defaultAcquireTimeout)
+	overdue := &overdueError{"AcquireTimeout", timeout, context.DeadlineExceeded}
+	if next, ok := p.queue.Expire(p.now(), overdue); ok {
 		p.expiry.By(next)
 	}
 	p.trim()
@@ -323,8 +326,7 @@ func (b *borrower[T]) report(lease Lease[T]) {
 		s.ctx = b.ctx
 	}
 	if b.joined {
-		p.count.waitTime.record(b.waited)
-		b.traceWaited(nil)
+		b.noteWait(nil)
 	}
 	if t != nil && t.Acquired != nil {
 		t.Acquired(b.ctx, AcquiredInfo{
@@ -337,46 +339,49 @@ func (b *borrower[T]) report(lease Lease[T]) {
 // failWait returns the error of a wait that ended without a grant. What Connect
 // returned is not looked into: its methods are the user's.
 func (b *borrower[T]) failWait(err error) error {
-	p := b.pool
-	if _, down := err.(*downError); down {
+	c := &b.pool.count
+	switch e := err.(type) {
+	case *downError:
 		return b.fail(StageConnect, err)
+	case *endedError:
+		if e.late() {
+			c.timeouts.Add(1)
+		} else {
+			c.cancels.Add(1)
+		}
+	case *overdueError:
+		c.timeouts.Add(1)
+	default:
+		return b.fail(StageWait, err)
 	}
-	switch {
-	case errors.Is(err, context.Canceled):
-		p.count.cancels.Add(1)
-	case errors.Is(err, context.DeadlineExceeded):
-		p.count.timeouts.Add(1)
-	}
-	if b.joined && isContextErr(err) && p.exhausted() {
-		err = &exhaustedError{err}
+	if b.joined {
+		if reason := b.pool.shortage(); reason != nil {
+			err = &waitError{err, reason}
+		}
 	}
 	return b.fail(StageWait, err)
 }
 
-func (b *borrower[T]) traceWaited(err error) {
+// noteWait counts and tells a wait that has ended, with nil or the caller's error.
+func (b *borrower[T]) noteWait(err error) {
+	b.pool.count.waitTime.record(b.waited)
 	if t := b.pool.cfg.Trace; t != nil && t.Waited != nil {
 		t.Waited(b.ctx, WaitedInfo{Pool: b.pool.cfg.Name, Waited: b.waited, Err: err})
 	}
 }
 
-// ended returns the error of the borrower's context, which has ended, with its
-// cause if that says more. It is never nil, whatever the context says.
-func (b *borrower[T]) ended() error {
-	err, cause := b.ctx.Err(), context.Cause(b.ctx)
-	if err == nil {
-		err = context.Canceled
-	}
-	if cause == nil || errors.Is(err, cause) {
-		return err
-	}
-	return &causedError{err: err, cause: cause}
-}
+// ended returns the error of the borrower's context, which has ended.
+func (b *borrower[T]) ended() error { return endOf(b.ctx) }
 
 // fail returns the acquire's error. If it has waited, the trace hears of the
 // cause.
 func (b *borrower[T]) fail(stage Stage, err error) error {
 	if b.joined {
-		b.traceWaited(err)
+		b.noteWait(err)
 	}
-	return b.pool.newAcquireError(stage, b.waited, err)
+	failed := b.pool.newAcquireError(stage, b.waited, err)
+	if stage == StagePrepare || stage == StageCheck {
+		failed.ended = b.ctx.Err()
+	}
+	return failed
 }

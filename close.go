@@ -91,7 +91,7 @@ func (p *Pool[T]) abandon(s *seat[T], reason CloseReason) {
 		w = s.word.Load()
 	}
 	p.beginClosing(w)
-	p.noteClosed(s, reason, errAbandoned)
+	p.noteClosed(s, reason, &overdueError{"CheckTimeout", p.cfg.CheckTimeout, errAbandoned})
 	p.vacate(s)
 }
 

@@ -192,9 +192,15 @@ func (p *Pool[T]) dial(ctx context.Context, s *seat[T], started time.Duration) {
 			if conn, err = p.cfg.Connect(dialCtx); err == nil && isNil(conn) {
 				err = errNilConn
 			}
+			if err != nil && dialCtx.Err() == context.DeadlineExceeded {
+				err = &overdueError{"ConnectTimeout", p.cfg.ConnectTimeout, err}
+			}
 			return err
 		},
 		end: func(err error) {
+			if err == errAbandoned {
+				err = &overdueError{"ConnectTimeout", p.cfg.ConnectTimeout, err}
+			}
 			defer func() { // even if the trace calls Goexit
 				if err == nil {
 					p.dialled(s, conn, started)

@@ -17,7 +17,7 @@ var (
 	// ErrPaused: Ready was asked while the pool is paused. Acquires wait.
 	ErrPaused = errors.New("connpool: pool is paused")
 	// ErrExhausted: every connection that may be open is in use (or being checked,
-	// reset or closed).
+	// reset or closed), and the caller's time was up before one came back.
 	ErrExhausted = errors.New("connpool: every connection is in use")
 	// ErrQueueFull: MaxWaiting callers wait already.
 	ErrQueueFull = errors.New("connpool: too many callers are waiting")
@@ -35,7 +35,7 @@ var (
 var (
 	errNilConn   = errors.New("connpool: Connect returned a nil connection and no error")
 	errGoexit    = errors.New("connpool: the callback called runtime.Goexit")
-	errAbandoned = fmt.Errorf("connpool: the callback did not return in time and was abandoned: %w", context.DeadlineExceeded)
+	errAbandoned = errors.New("connpool: the callback did not return and was abandoned")
 	errNoCheck   = fmt.Errorf("%w, and the pool has no Check to make one", ErrUnsure)
 )
 
@@ -98,12 +98,25 @@ func (s Stage) String() string {
 	return fmt.Sprintf("stage %d", int(s))
 }
 
-// AcquireError is the error of a failed acquire. Through errors.Is and
-// errors.As it matches what caused it: the context's error and its
-// context.Cause, context.DeadlineExceeded also where the pool's own
-// AcquireTimeout ended the wait, ErrExhausted where every connection was in use,
-// ErrClosed, ErrQueueFull, the last connect error while the server cannot be
-// reached, or what Prepare returned.
+// AcquireError is the error of a failed acquire. What it matches, through
+// errors.Is, is the reason:
+//
+//   - ErrClosed: the pool is closed.
+//   - ErrQueueFull: MaxWaiting callers wait already.
+//   - ErrUnreachable: nothing is open and dials fail. Besides, it matches what the
+//     last dial's error matches.
+//   - ErrExhausted: the caller's time was up while every connection was in use.
+//   - context.DeadlineExceeded: the caller's time was up, for whatever reason: the
+//     deadline of its context or AcquireTimeout has passed.
+//   - context.Canceled: the caller's context was cancelled.
+//   - what Prepare returned, or the last Alive or Prepare that found a connection
+//     bad.
+//
+// The last three come with one of the others or alone, so a switch asks for them
+// last. They are about the caller's own wait and nothing else: a dial or a callback
+// that ran into a timeout of its own matches neither, whatever is in its error. The
+// context's cause is matched too. What a connect error is beyond that, errors.As
+// finds, and LastConnect is.
 //
 // Stats and Holders are one snapshot, at most 100 ms old, that all failures of
 // that time share; they must not be modified. Acquires that find the pool closed
@@ -116,14 +129,24 @@ type AcquireError struct {
 	Holders     []Holder
 	LastConnect error // of the dials that have been failing, or nil
 	Err         error
+	ended       error // what the caller's context said when Prepare failed
 }
 
 // Unwrap returns what the error matches.
 func (e *AcquireError) Unwrap() []error {
-	if e.LastConnect == nil {
-		return []error{e.Err}
+	errs := make([]error, 0, 3)
+	switch e.Stage {
+	case StageConnect:
+		errs = append(errs, ErrUnreachable, foreignError{err: e.Err})
+	case StageCheck, StagePrepare:
+		errs = append(errs, foreignError{err: e.Err, ended: e.ended})
+	default:
+		errs = append(errs, e.Err)
 	}
-	return []error{e.Err, e.LastConnect}
+	if e.LastConnect != nil {
+		errs = append(errs, foreignError{err: e.LastConnect})
+	}
+	return errs
 }
 
 // Error says in one line what was waited for, what was the matter, and who
@@ -162,17 +185,36 @@ func (e *AcquireError) describeWait(b *strings.Builder) {
 	case errors.Is(e.Err, ErrQueueFull):
 		b.WriteString("too many callers are waiting")
 	case errors.Is(e.Err, context.Canceled):
-		fmt.Fprintf(b, "canceled after waiting %v", round(e.Waited))
+		fmt.Fprintf(b, "canceled after waiting %v%s", round(e.Waited), because(e.Err))
 	default:
-		fmt.Fprintf(b, "no connection in %v", round(e.Waited))
+		fmt.Fprintf(b, "no connection in %v%s", round(e.Waited), because(e.Err))
 	}
 	fmt.Fprintf(b, ": %s", e.Stats.occupancy())
-	if len(e.Holders) > 0 {
-		fmt.Fprintf(b, "; longest %s", e.Holders[0].heldBy())
-	}
+	e.describeHolders(b)
 	if e.LastConnect != nil {
 		fmt.Fprintf(b, "; dials are failing: %s", printed(e.LastConnect))
 	}
+}
+
+func (e *AcquireError) describeHolders(b *strings.Builder) {
+	if len(e.Holders) > 0 {
+		fmt.Fprintf(b, "; longest %s", e.Holders[0].heldBy())
+	}
+}
+
+// because says in parentheses what ended a wait.
+func because(err error) string {
+	var ended *endedError
+	var overdue *overdueError
+	switch {
+	case errors.As(err, &ended) && ended.cause() != nil:
+		return fmt.Sprintf(" (%s: %s)", ended.what(), printed(ended.cause()))
+	case errors.As(err, &ended):
+		return fmt.Sprintf(" (%s)", ended.what())
+	case errors.As(err, &overdue):
+		return fmt.Sprintf(" (%s)", overdue.what())
+	}
+	return ""
 }
 
 // occupancy says what the slots are doing, leaving out what is nought.
@@ -210,8 +252,6 @@ var (
 	// errUnfinished is the cause of a discard when a callback that ran with the
 	// connection panicked or called Goexit: nobody knows what state it is in.
 	errUnfinished = errors.New("connpool: the callback did not return")
-	// errTimedOut ends a wait that AcquireTimeout bounds.
-	errTimedOut = fmt.Errorf("connpool: AcquireTimeout passed: %w", context.DeadlineExceeded)
 )
 
 // downError ends a wait during an outage.
@@ -219,11 +259,120 @@ type downError struct{ error }
 
 func (e *downError) Unwrap() error { return e.error }
 
-// causedError is a context's error that matches its cause too.
-type causedError struct{ err, cause error }
+// waitError is the end of a wait, and the reason why nothing came before:
+// ErrExhausted or ErrUnreachable.
+type waitError struct {
+	error
+	reason error
+}
 
-func (e *causedError) Error() string   { return e.err.Error() + ": " + printed(e.cause) }
-func (e *causedError) Unwrap() []error { return []error{e.err, e.cause} }
+func (e *waitError) Unwrap() []error { return []error{e.error, e.reason} }
+
+// endedError is the end of a caller's context. The cause is looked up only when
+// the error is printed or compared: thousands of waiters that one cancel ends would
+// otherwise all wait for the lock that the cancel holds meanwhile.
+type endedError struct {
+	ctx context.Context
+	err error // what ctx.Err said
+}
+
+// endOf returns the error of a context that has ended. One that cannot say why
+// counts as cancelled.
+func endOf(ctx context.Context) error {
+	err := ctx.Err()
+	if err == nil {
+		err = context.Canceled
+	}
+	return &endedError{ctx, err}
+}
+
+func (e *endedError) Error() string {
+	if cause := e.cause(); cause != nil {
+		return printed(e.err) + ": " + printed(cause)
+	}
+	return printed(e.err)
+}
+
+// Unwrap returns what the error matches. That the caller was cancelled does not
+// become a deadline because something else's deadline is the cause.
+func (e *endedError) Unwrap() []error {
+	if cause := e.cause(); cause != nil {
+		return []error{e.err, foreignError{err: cause, ended: e.err}}
+	}
+	return []error{e.err}
+}
+
+// cause returns the context's cause where that says more than its error. The
+// context is the caller's, and may panic.
+func (e *endedError) cause() (cause error) {
+	defer func() {
+		if recover() != nil {
+			cause = nil
+		}
+	}()
+	if cause = context.Cause(e.ctx); cause == nil || errors.Is(e.err, cause) {
+		return nil
+	}
+	return cause
+}
+
+// late reports whether the context's deadline has passed. Unlike errors.Is it does
+// not look for the cause.
+func (e *endedError) late() bool {
+	if e.err == context.DeadlineExceeded || e.err == context.Canceled {
+		return e.err == context.DeadlineExceeded
+	}
+	return matches(e.err, context.DeadlineExceeded)
+}
+
+// matches is errors.Is for errors whose methods may panic.
+func matches(err, target error) (is bool) {
+	defer func() {
+		if recover() != nil {
+			is = false
+		}
+	}()
+	return errors.Is(err, target)
+}
+
+// what says whose end it was.
+func (e *endedError) what() string {
+	switch e.err {
+	case context.DeadlineExceeded:
+		return "the caller's deadline"
+	case context.Canceled:
+		return "by the caller"
+	}
+	return "the caller's context: " + printed(e.err)
+}
+
+// overdueError is an error, or no answer at all, when the time that a setting
+// gives was up.
+type overdueError struct {
+	setting string
+	timeout time.Duration
+	err     error
+}
+
+func (e *overdueError) what() string  { return fmt.Sprintf("%s %v", e.setting, e.timeout) }
+func (e *overdueError) Error() string { return e.what() + " passed: " + printed(e.err) }
+func (e *overdueError) Unwrap() error { return e.err }
+
+// foreignError is an error that the pool passes on: it matches what that matches,
+// except that a context's error in it is not of the caller's context, or only if
+// ended says that.
+type foreignError struct{ err, ended error }
+
+func (e foreignError) Error() string { return printed(e.err) }
+
+func (e foreignError) Is(target error) bool {
+	if target == context.DeadlineExceeded || target == context.Canceled {
+		return e.ended != nil && errors.Is(e.ended, target) && errors.Is(e.err, target)
+	}
+	return errors.Is(e.err, target)
+}
+
+func (e foreignError) As(target any) bool { return errors.As(e.err, target) }
 
 // printed returns an error's text as the pool prints it: in one line, without
 // passwords.

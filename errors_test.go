@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/url"
+	"os"
 	"runtime"
 	"slices"
 	"strings"
@@ -63,7 +64,7 @@ var acquireFailures = []struct {
 	},
 	{
 		name: "exhausted, deadline", matches: []error{ErrExhausted, context.DeadlineExceeded},
-		says: `connpool "orders": no connection in 2s: 2 of 2 in use; longest held 45s by connpool.acquire`,
+		says: `connpool "orders": no connection in 2s (the caller's deadline): 2 of 2 in use; longest held 45s by connpool.acquire`,
 		edit: func(c *Config[*fakeConn]) { c.LeakStacks = StacksAlways },
 		fail: func(t *testing.T, p *Pool[*fakeConn], f *factory) error {
 			defer release(acquireN(t, p, 2)...)
@@ -73,7 +74,7 @@ var acquireFailures = []struct {
 	},
 	{
 		name: "exhausted, deadline with a cause", matches: []error{ErrExhausted, context.DeadlineExceeded, errCause},
-		says: "no connection in 2s: 2 of 2 in use",
+		says: "no connection in 2s (the caller's deadline: the user went away): 2 of 2 in use",
 		fail: func(t *testing.T, p *Pool[*fakeConn], f *factory) error {
 			defer release(acquireN(t, p, 2)...)
 			ctx, cancel := context.WithTimeoutCause(t.Context(), 2*time.Second, errCause)
@@ -83,7 +84,7 @@ var acquireFailures = []struct {
 	},
 	{
 		name: "exhausted, AcquireTimeout", matches: []error{ErrExhausted, context.DeadlineExceeded},
-		says: "no connection in 3s: 2 of 2 in use",
+		says: "no connection in 3s (AcquireTimeout 3s): 2 of 2 in use",
 		edit: func(c *Config[*fakeConn]) { c.AcquireTimeout = 3 * time.Second },
 		fail: func(t *testing.T, p *Pool[*fakeConn], f *factory) error {
 			defer release(acquireN(t, p, 2)...)
@@ -92,7 +93,7 @@ var acquireFailures = []struct {
 	},
 	{
 		name: "exhausted, cancelled with a cause", matches: []error{ErrExhausted, context.Canceled, errCause},
-		says: "canceled after waiting 1s: 2 of 2 in use",
+		says: "canceled after waiting 1s (by the caller: the user went away): 2 of 2 in use",
 		fail: func(t *testing.T, p *Pool[*fakeConn], f *factory) error {
 			defer release(acquireN(t, p, 2)...)
 			ctx, cancel := context.WithCancelCause(t.Context())
@@ -102,7 +103,7 @@ var acquireFailures = []struct {
 	},
 	{
 		name: "deadline passed before, all idle", matches: []error{context.DeadlineExceeded},
-		says: "no connection in 0s: 0 of 2 in use, 2 idle",
+		says: "no connection in 0s (the caller's deadline): 0 of 2 in use, 2 idle",
 		fail: func(t *testing.T, p *Pool[*fakeConn], f *factory) error {
 			release(acquireN(t, p, 2)...)
 			return acquireFails(within(t, -1), p)
@@ -110,7 +111,7 @@ var acquireFailures = []struct {
 	},
 	{
 		name: "cancelled before, nothing open", matches: []error{context.Canceled, errCause},
-		says: "canceled after waiting 0s: 0 of 2 in use",
+		says: "canceled after waiting 0s (by the caller: the user went away): 0 of 2 in use",
 		fail: func(t *testing.T, p *Pool[*fakeConn], f *factory) error {
 			ctx, cancel := context.WithCancelCause(t.Context())
 			cancel(errCause)
@@ -119,7 +120,7 @@ var acquireFailures = []struct {
 	},
 	{
 		name: "deadline, paused, all idle", matches: []error{context.DeadlineExceeded},
-		says: "no connection in 1s: 0 of 2 in use, 2 idle, paused",
+		says: "no connection in 1s (the caller's deadline): 0 of 2 in use, 2 idle, paused",
 		fail: func(t *testing.T, p *Pool[*fakeConn], f *factory) error {
 			release(acquireN(t, p, 2)...)
 			p.Pause()
@@ -128,15 +129,15 @@ var acquireFailures = []struct {
 	},
 	{
 		name: "deadline while dialling", matches: []error{context.DeadlineExceeded},
-		says: "no connection in 1s: 0 of 2 in use, 1 connecting",
+		says: "no connection in 1s (the caller's deadline): 0 of 2 in use, 1 connecting",
 		fail: func(t *testing.T, p *Pool[*fakeConn], f *factory) error {
 			f.delayBy(2 * time.Second)
 			return acquireFails(within(t, time.Second), p)
 		},
 	},
 	{
-		name: "deadline while dials fail", matches: []error{context.DeadlineExceeded, errRefused},
-		says: "no connection in 500ms: 0 of 2 in use; dials are failing: connection refused",
+		name: "deadline while dials fail", matches: []error{ErrUnreachable, context.DeadlineExceeded, errRefused},
+		says: "no connection in 500ms (the caller's deadline): 0 of 2 in use; dials are failing: connection refused",
 		edit: func(c *Config[*fakeConn]) { c.BackoffMin, c.BackoffMax = time.Hour, time.Hour },
 		fail: func(t *testing.T, p *Pool[*fakeConn], f *factory) error {
 			f.failWith(errRefused)
@@ -144,7 +145,7 @@ var acquireFailures = []struct {
 		},
 	},
 	{
-		name: "server down while waiting", stage: StageConnect, matches: []error{errRefused},
+		name: "server down while waiting", stage: StageConnect, matches: []error{ErrUnreachable, errRefused},
 		says: `connpool "orders": cannot connect: connection refused`,
 		fail: func(t *testing.T, p *Pool[*fakeConn], f *factory) error {
 			f.failWith(errRefused)
@@ -152,7 +153,7 @@ var acquireFailures = []struct {
 		},
 	},
 	{
-		name: "server down before", stage: StageConnect, matches: []error{errRefused},
+		name: "server down before", stage: StageConnect, matches: []error{ErrUnreachable, errRefused},
 		says: `connpool "orders": cannot connect: connection refused`,
 		fail: func(t *testing.T, p *Pool[*fakeConn], f *factory) error {
 			f.failWith(errRefused)
@@ -208,7 +209,7 @@ func acquireFails(ctx context.Context, p *Pool[*fakeConn]) error {
 }
 
 func TestFault52_ErrorsKeepApartWhyAnAcquireFailed(t *testing.T) {
-	all := []error{ErrClosed, ErrExhausted, ErrQueueFull, ErrBadConn, ErrNoneIdle, context.DeadlineExceeded,
+	all := []error{ErrClosed, ErrExhausted, ErrQueueFull, ErrUnreachable, ErrBadConn, ErrNoneIdle, context.DeadlineExceeded,
 		context.Canceled, errCause, errRefused, io.ErrNoProgress, io.EOF}
 	for _, tc := range acquireFailures {
 		t.Run(tc.name, func(t *testing.T) {
@@ -233,6 +234,186 @@ func TestFault52_ErrorsKeepApartWhyAnAcquireFailed(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A switch over the reasons takes each failure by itself.
+func TestFault68_ASwitchTellsEveryReasonApart(t *testing.T) {
+	reason := func(err error) string {
+		switch {
+		case errors.Is(err, ErrClosed):
+			return "closed"
+		case errors.Is(err, ErrQueueFull):
+			return "queue full"
+		case errors.Is(err, ErrUnreachable):
+			return "unreachable"
+		case errors.Is(err, ErrExhausted):
+			return "exhausted"
+		case errors.Is(err, context.DeadlineExceeded):
+			return "too late"
+		case errors.Is(err, context.Canceled):
+			return "canceled"
+		}
+		return "other"
+	}
+	for _, tc := range acquireFailures {
+		want := "other"
+		for _, target := range tc.matches { // they are listed in the order of the switch
+			if want = reason(target); want != "other" {
+				break
+			}
+		}
+		synctest.Test(t, func(t *testing.T) {
+			p, f := newPool(t, func(c *Config[*fakeConn]) {
+				c.MaxSize = 2
+				if tc.edit != nil {
+					tc.edit(c)
+				}
+			})
+			require.Equal(t, want, reason(tc.fail(t, p, f)), tc.name)
+		})
+	}
+}
+
+// dialTimeouts are errors of dials that a context's end is in.
+var dialTimeouts = map[string]error{
+	"a deadline":         fmt.Errorf("dial: %w", context.DeadlineExceeded),
+	"a cancel":           fmt.Errorf("dial: %w", context.Canceled),
+	"a timeout of net's": &net.OpError{Op: "dial", Net: "tcp", Err: os.ErrDeadlineExceeded},
+	"another pool's":     &AcquireError{Pool: "tunnel", Err: &waitError{context.DeadlineExceeded, ErrExhausted}},
+}
+
+// TestFault68_ADialsTimeoutIsNotTheCallers: one caller at a time, whose own deadline
+// is far away, ends, or is called off.
+func TestFault68_ADialsTimeoutIsNotTheCallers(t *testing.T) {
+	for name, dial := range dialTimeouts {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p, f := newPool(t, nil)
+				f.failWith(dial)
+				down := acquireFails(within(t, time.Hour), p)
+				require.ErrorIs(t, down, ErrUnreachable)
+				require.NotErrorIs(t, down, context.DeadlineExceeded)
+				require.NotErrorIs(t, down, context.Canceled)
+				require.ErrorIs(t, down, dial, "the last connect error")
+				var failed *AcquireError
+				require.ErrorAs(t, down, &failed)
+				require.ErrorIs(t, failed.LastConnect, dial)
+
+				ctx, cancel := context.WithCancel(t.Context())
+				cancel()
+				canceled := acquireFails(ctx, p)
+				require.ErrorIs(t, canceled, context.Canceled)
+				require.NotErrorIs(t, canceled, context.DeadlineExceeded)
+				late := acquireFails(within(t, 0), p)
+				require.ErrorIs(t, late, context.DeadlineExceeded)
+				require.NotErrorIs(t, late, context.Canceled)
+				require.ErrorIs(t, late, dial)
+			})
+		})
+	}
+}
+
+func TestFault68_TheCauseOfACancelIsNoDeadlineOfTheCallers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) { // one caller
+		p, _ := newPool(t, nil)
+		cause := fmt.Errorf("the other query: %w", context.DeadlineExceeded)
+		ctx, cancel := context.WithCancelCause(t.Context())
+		cancel(cause)
+		err := acquireFails(ctx, p)
+		require.ErrorIs(t, err, context.Canceled)
+		require.ErrorIs(t, err, cause)
+		require.NotErrorIs(t, err, context.DeadlineExceeded)
+	})
+}
+
+func TestFault68_PreparesTimeoutIsTheCallersOnlyIfItsContextHasEnded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) { // one caller at a time
+		p, _ := newPool(t, func(c *Config[*fakeConn]) {
+			c.Prepare = func(ctx context.Context, _ *fakeConn) error {
+				select {
+				case <-ctx.Done():
+					return fmt.Errorf("set role: %w", ctx.Err())
+				case <-time.After(time.Minute):
+					return fmt.Errorf("set role: %w", context.DeadlineExceeded)
+				}
+			}
+		})
+		require.NotErrorIs(t, acquireFails(within(t, time.Hour), p), context.DeadlineExceeded)
+		require.ErrorIs(t, acquireFails(within(t, time.Second), p), context.DeadlineExceeded)
+	})
+}
+
+// TestFault68_TheTextSaysWhoseTimeoutItWas: one caller at a time; dials watch their
+// context, or hang.
+func TestFault68_TheTextSaysWhoseTimeoutItWas(t *testing.T) {
+	for name, connect := range map[string]func(context.Context) (*fakeConn, error){
+		"dials are failing: ConnectTimeout 7s passed: dial tcp: i/o timeout": func(ctx context.Context) (*fakeConn, error) {
+			<-ctx.Done()
+			return nil, &net.OpError{Op: "dial", Net: "tcp", Err: os.ErrDeadlineExceeded}
+		},
+		"dials are failing: ConnectTimeout 7s passed: connpool: the callback did not return and was abandoned": func(ctx context.Context) (*fakeConn, error) {
+			<-ctx.Done()
+			time.Sleep(time.Hour)
+			return nil, errRefused
+		},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			p, err := New(Config[*fakeConn]{
+				Connect: connect, ConnectTimeout: 7 * time.Second, AcquireTimeout: 8 * time.Second, DownAfter: -1,
+				MaxSize: 2, BackoffMin: time.Hour, BackoffMax: time.Hour, Logger: slog.New(slog.DiscardHandler),
+			})
+			require.NoError(t, err)
+			err = acquireFails(t.Context(), p)
+			require.ErrorContains(t, err, "(AcquireTimeout 8s)")
+			require.ErrorContains(t, err, name)
+			require.ErrorContains(t, acquireFails(within(t, time.Second), p), "(the caller's deadline)")
+			require.NoError(t, p.Shutdown(t.Context()))
+			time.Sleep(2 * time.Hour)
+		})
+	}
+}
+
+// heldContext says when it is asked for its cause.
+type heldContext struct {
+	context.Context
+	asked *atomic.Int64
+}
+
+func (c heldContext) Value(key any) any {
+	c.asked.Add(1)
+	return c.Context.Value(key)
+}
+
+// TestFault68_ACauseIsLookedUpOnlyWhenItIsWanted: it takes a lock that a cancel of
+// many waiters holds.
+func TestFault68_ACauseIsLookedUpOnlyWhenItIsWanted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) { // one waiter
+		p, _ := newPool(t, func(c *Config[*fakeConn]) {
+			c.MaxSize, c.Trace = 1, &Trace{Waited: func(context.Context, WaitedInfo) {}}
+		})
+		defer acquire(t, p).Release()
+		inner, cancel := context.WithCancelCause(t.Context())
+		time.AfterFunc(time.Second, func() { cancel(errCause) })
+		var asked atomic.Int64
+		err := acquireFails(heldContext{inner, &asked}, p)
+		require.Zero(t, asked.Load())
+		require.ErrorIs(t, err, errCause)
+		require.ErrorContains(t, err, "the user went away")
+	})
+}
+
+// hostileContext has ended, and panics when it is asked for more.
+type hostileContext struct{ context.Context }
+
+func (hostileContext) Value(any) any { panic("no values here") }
+
+func TestFault68_AContextThatPanicsHasNoCause(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) { // one caller
+		p, _ := newPool(t, nil)
+		err := acquireFails(hostileContext{within(t, 0)}, p)
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		require.ErrorContains(t, err, "no connection in 0s (the caller's deadline)")
+	})
 }
 
 func requireOneLine(t *testing.T, text string) {
@@ -285,7 +466,7 @@ func TestFault52_OneLineSaysItAll(t *testing.T) {
 		leases = append(leases, acquire(t, p))
 		waiting := beginN(t.Context(), p, 3)
 		err := acquireFails(within(t, 2*time.Second), p)
-		require.Regexp(t, `^connpool "orders": no connection in 2s: 2 of 2 in use, 3 waiting; longest held 45s by connpool\.handleUpload \(errors_test\.go:\d+\)$`, err.Error())
+		require.Regexp(t, `^connpool "orders": no connection in 2s \(the caller's deadline\): 2 of 2 in use, 3 waiting; longest held 45s by connpool\.handleUpload \(errors_test\.go:\d+\)$`, err.Error())
 
 		var failed *AcquireError
 		require.ErrorAs(t, err, &failed)

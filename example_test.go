@@ -396,6 +396,56 @@ func ExampleAcquireError() {
 	// by connpool_test.borrowToUpload
 }
 
+// What a service makes of a failed acquire. The reasons stand before the end of the
+// caller's own context, which may come with one of them.
+func ExampleAcquireError_reasons() {
+	status := func(err error) string {
+		switch {
+		case err == nil:
+			return "200"
+		case errors.Is(err, connpool.ErrClosed):
+			return "503: shutting down"
+		case errors.Is(err, connpool.ErrQueueFull):
+			return "503: too many requests wait already"
+		case errors.Is(err, connpool.ErrUnreachable):
+			return "503: the database cannot be reached"
+		case errors.Is(err, connpool.ErrExhausted):
+			return "503: every connection is in use"
+		case errors.Is(err, context.DeadlineExceeded):
+			return "504: too late"
+		case errors.Is(err, context.Canceled):
+			return "499: the client has gone"
+		}
+		return "500: " + err.Error()
+	}
+	pool, err := connpool.New(connpool.Config[*session]{
+		Connect: numbered(), MaxSize: 1, AcquireTimeout: 10 * time.Millisecond,
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	if err := pool.Warm(context.Background()); err != nil {
+		log.Fatal(err)
+	}
+	lease, err := pool.Acquire(context.Background())
+	fmt.Println(status(err))
+	_, err = pool.Acquire(context.Background())
+	fmt.Println(status(err))
+	lease.Release()
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	_, err = pool.Acquire(ctx)
+	fmt.Println(status(err))
+	pool.Close()
+	_, err = pool.Acquire(context.Background())
+	fmt.Println(status(err))
+	// Output:
+	// 200
+	// 503: every connection is in use
+	// 499: the client has gone
+	// 503: shutting down
+}
+
 func ExamplePool_Retire() {
 	pool := newSessions(4)
 	defer pool.Close()

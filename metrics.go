@@ -44,7 +44,7 @@ type Stats struct {
 	Panics                  uint64 // panics and Goexits in callbacks, and panics that End saw
 	Closes                  map[CloseReason]uint64
 
-	WaitTime    Histogram // of acquires that waited and were served; the others took no time worth a bucket
+	WaitTime    Histogram // of acquires that had to wait, served or not, once they have ended
 	ConnectTime Histogram // of dials that succeeded
 }
 

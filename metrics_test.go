@@ -346,18 +346,28 @@ func TestCountersOfAScriptedLife(t *testing.T) {
 	})
 }
 
-func TestWaitTimeAndConnectTimeAreOfThoseServed(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) { // one caller, who waits for its dial
-		p, f := newPool(t, only(1))
+// TestFault69_WaitsThatFailedAreInWaitTime: one caller, who waits for its dial, and
+// in each way that a wait ends without a connection.
+func TestFault69_WaitsThatFailedAreInWaitTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, f := newPool(t, func(c *Config[*fakeConn]) { c.MaxSize, c.AcquireTimeout = 1, 5*time.Second })
 		f.delayBy(3 * time.Second)
 		lease := acquire(t, p)
 		acquireFails(within(t, time.Second), p)
-		lease.Release()
-		acquire(t, p).Release()
+		acquireFails(t.Context(), p)
+		ctx, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(2*time.Second, cancel)
+		acquireFails(ctx, p)
+		acquireFails(within(t, 0), p) // has not waited
+		f.failWith(errRefused)
+		lease.Discard(nil)
+		require.ErrorIs(t, acquireFails(t.Context(), p), ErrUnreachable)
 		s := p.Stats()
-		require.EqualValues(t, 1, s.WaitTime.Count)
-		require.Equal(t, 3*time.Second, s.WaitTime.Sum)
-		require.EqualValues(t, 1, s.ConnectTime.Count)
+		require.EqualValues(t, 5, s.Waits)
+		require.EqualValues(t, 5, s.WaitTime.Count, "each wait is in")
+		require.Greater(t, s.WaitTime.Sum, 11*time.Second)
+		require.Greater(t, s.WaitTime.Quantile(1), 4*time.Second)
+		require.EqualValues(t, 1, s.ConnectTime.Count, "and a dial that succeeded")
 		require.Equal(t, 3*time.Second, s.ConnectTime.Sum)
 	})
 }

@@ -127,16 +127,17 @@ func (p *Pool[T]) newAcquireError(stage Stage, waited time.Duration, err error) 
 	}
 }
 
-// exhausted reports whether those who wait do so because every connection that
-// may be open is in use.
-func (p *Pool[T]) exhausted() bool {
+// shortage returns the reason why those who wait get nothing: ErrExhausted,
+// ErrUnreachable, or nil if it is neither.
+func (p *Pool[T]) shortage() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.mu.open >= p.mu.limit && p.mu.connecting == 0 && !p.paused()
+	switch {
+	case p.paused():
+	case p.mu.open >= p.mu.limit && p.mu.connecting == 0:
+		return ErrExhausted
+	case p.mu.pace.Failing() != nil && p.liveLocked() == 0:
+		return ErrUnreachable
+	}
+	return nil
 }
-
-// exhaustedError is the error of a wait that ended while every connection was in
-// use.
-type exhaustedError struct{ error }
-
-func (e *exhaustedError) Unwrap() []error { return []error{e.error, ErrExhausted} }
