@@ -406,8 +406,7 @@ func (p *Pool[T]) demand() int {
 	}
 }
 
-func (p *Pool[T]) heedBudget(on bool)    { p.gate.Set(gateBudget, on) }
-func (p *Pool[T]) inBackground(f func()) { p.event(f) }
+func (p *Pool[T]) heedBudget(on bool) { p.gate.Set(gateBudget, on) }
 
 func (p *Pool[T]) offer() bool {
 	p.mu.Lock()

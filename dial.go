@@ -310,9 +310,9 @@ func (p *Pool[T]) noteOutage(began bool, since time.Duration, err error) {
 	lasted := p.now() - since
 	p.event(func() {
 		if began {
-			p.warn("outage began: dials have been failing", "for", round(lasted), "error", printed(err))
+			p.warn("outage began: dials have been failing", "for", lasted, "error", printed(err))
 		} else {
-			p.log(slog.LevelInfo, "outage ended", "lasted", round(lasted))
+			p.log(slog.LevelInfo, "outage ended", "lasted", lasted)
 		}
 		if t := p.cfg.Trace; t != nil && t.Outage != nil {
 			t.Outage(info)

@@ -43,7 +43,7 @@ var (
 type PanicError struct {
 	Callback string // the field of Config
 	Value    any    // what was passed to panic
-	Stack    []byte // of the goroutine that panicked
+	Stack    []byte // of the goroutine that panicked, up to 4 KB
 }
 
 // Error tells the callback and the panic's value, if that is an error or a

@@ -202,12 +202,7 @@ func (p *Pool[T]) noteLeak(leak Leak) {
 		}
 	})
 	if p.cfg.OnLeak != nil {
-		p.call(p.ctx, call{
-			name:    "OnLeak",
-			timeout: p.cfg.CheckTimeout,
-			run:     func(context.Context) error { p.cfg.OnLeak(leak); return nil },
-			end:     func(error) {},
-		})
+		p.tellLeak(leak)
 	}
 }
 
@@ -228,7 +223,7 @@ func (l Leak) kind() string {
 }
 
 func (l Leak) attrs() []any {
-	return []any{"leak", l.ID, "held", round(l.Held), "by", l.caller(), "stack", strings.TrimSpace(l.Stack)}
+	return []any{"leak", l.ID, "held", l.Held, "by", l.caller(), "stack", strings.TrimSpace(l.Stack)}
 }
 
 // token becomes garbage when its lease does, all copies of it. It is issued for

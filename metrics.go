@@ -42,6 +42,7 @@ type Stats struct {
 	Leaks                   uint64 // leases reported as leaked or lost
 	StaleReleases           uint64 // ends of leases that had ended already
 	Panics                  uint64 // panics and Goexits in callbacks, and panics that End saw
+	EventsDropped           uint64 // what the Logger, the Trace or OnLeak was not told, because it hung
 	Closes                  map[CloseReason]uint64
 
 	WaitTime    Histogram // of acquires that had to wait, served or not, once they have ended
@@ -101,6 +102,7 @@ type counters struct {
 	waits, timeouts, cancels, queueFull   atomic.Uint64
 	connects, connectErrors               atomic.Uint64
 	hijacks, leaks, staleReleases, panics atomic.Uint64
+	eventsDropped                         atomic.Uint64
 	closes                                [closeReasons]atomic.Uint64
 	waitTime, connectTime                 histogram
 }

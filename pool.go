@@ -63,7 +63,13 @@ type Pool[T any] struct {
 	count     counters
 	leakID    atomic.Uint32
 	snapshot  snapshot
-	pressure  pressure
+	events    teller    // the Logger, and what of Trace runs in the background
+	leaks     teller    // OnLeak
+	panics    allowance // of log lines about panics
+
+	panicsUnlogged atomic.Uint64
+
+	pressure pressure
 
 	sweeper, retry, expiry, sizing *alarm.Alarm
 

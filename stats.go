@@ -15,6 +15,7 @@ func (p *Pool[T]) Stats() Stats {
 	s.Waits, s.Timeouts, s.Cancels, s.QueueFull = c.waits.Load(), c.timeouts.Load(), c.cancels.Load(), c.queueFull.Load()
 	s.Connects, s.ConnectErrors = c.connects.Load(), c.connectErrors.Load()
 	s.Hijacks, s.Leaks, s.StaleReleases, s.Panics = c.hijacks.Load(), c.leaks.Load(), c.staleReleases.Load(), c.panics.Load()
+	s.EventsDropped = c.eventsDropped.Load()
 	s.Closes = c.closesByReason()
 	s.WaitTime, s.ConnectTime = c.waitTime.snapshot(), c.connectTime.snapshot()
 	return s
