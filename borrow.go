@@ -270,10 +270,6 @@ func (p *Pool[T]) expire() {
 func (b *borrower[T]) lend(s *seat[T], w slot.Word) (Lease[T], verdict, error) {
 	p := b.pool
 	lease := Lease[T]{seat: s, word: w.Lease()}
-	hooked := p.cfg.Alive != nil || p.cfg.Prepare != nil
-	if hooked {
-		p.count.withdrawn.Add(1) // it counts as an acquire once it has passed
-	}
 	if p.cfg.Alive != nil {
 		proved := w.Has(slot.Fresh) || b.unproved == takeAsIs
 		if err := p.alive(lease, proved); err != nil {
@@ -288,8 +284,8 @@ func (b *borrower[T]) lend(s *seat[T], w slot.Word) (Lease[T], verdict, error) {
 			return Lease[T]{}, failed, b.fail(StagePrepare, err)
 		}
 	}
-	if hooked {
-		p.count.withdrawn.Add(^uint64(0))
+	if b.unproved != takeAsIs { // AcquireIdle counts all of its leases at its end
+		p.count.withdrawn.Add(^uint64(0)) // it counts as an acquire
 	}
 	if p.cfg.MinIdle > 0 {
 		p.grow() // one idle less

@@ -3,7 +3,7 @@ package connpool
 import (
 	"context"
 	"fmt"
-	"math/bits"
+	"math"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -98,7 +98,7 @@ func (r *CloseReason) UnmarshalText(text []byte) error {
 
 // counters are those that no slot's turn counts.
 type counters struct {
-	withdrawn                             atomic.Uint64 // leases that ended before their borrower got them
+	withdrawn                             atomic.Uint64 // leases that their borrowers do not have yet, or never got
 	waits, timeouts, cancels, queueFull   atomic.Uint64
 	connects, connectErrors               atomic.Uint64
 	hijacks, leaks, staleReleases, panics atomic.Uint64
@@ -119,7 +119,12 @@ func (c *counters) closesByReason() map[CloseReason]uint64 {
 
 // Histogram counts durations in fixed exponential buckets. Bounds are the
 // buckets' upper ends, included; Counts has one more entry than Bounds, for what
-// is longer than the last.
+// is longer than the last. A Sum of 292 years, which 50,000 waiting callers reach in
+// two days, stays there.
+//
+// Bounds are quarter powers of two of a second, from 2^-26 s (15 ns) to 2^12 s (68
+// min): those of a native histogram of Prometheus with schema 2, or of an
+// exponential one of OpenTelemetry with scale 2.
 type Histogram struct {
 	Count  uint64
 	Sum    time.Duration
@@ -127,24 +132,26 @@ type Histogram struct {
 	Counts []uint64
 }
 
-// Buckets double from a microsecond to over two minutes.
+// Each bound is 19 % above the one before.
 const (
-	firstBound = time.Microsecond
-	bounds     = 28
+	lowestPower, highestPower = -26, 12 // of two, in seconds
+	perOctave                 = 4
+	bounds                    = (highestPower-lowestPower)*perOctave + 1
 )
 
 var histogramBounds = func() []time.Duration {
 	b := make([]time.Duration, bounds)
 	for i := range b {
-		b[i] = firstBound << i
+		seconds := math.Exp2(lowestPower + float64(i)/perOctave)
+		b[i] = time.Duration(math.Round(seconds * float64(time.Second)))
 	}
 	return b
 }()
 
 // Quantile returns the duration that the fraction q of all is at most, between
-// 0 and 1, interpolated within its bucket: the error is at most a factor of two.
-// Of an empty histogram it is 0; what lies beyond the last bound counts as the
-// last bound.
+// 0 and 1, interpolated within its bucket. Between 15 ns and the last bound the
+// error is at most 20 %; what is shorter counts as up to 15 ns, what is longer as
+// the last bound. Of an empty histogram it is 0.
 func (h Histogram) Quantile(q float64) time.Duration {
 	if !(q > 0) { // or not a number
 		q = 0
@@ -163,7 +170,7 @@ func (h Histogram) Quantile(q float64) time.Duration {
 		if i > 0 {
 			low = h.Bounds[i-1]
 		}
-		return low + time.Duration(float64(h.Bounds[i]-low)*(rank-seen)/float64(n))
+		return low + time.Duration(math.Ceil(float64(h.Bounds[i]-low)*(rank-seen)/float64(n)))
 	}
 	if h.Count == 0 || len(h.Bounds) == 0 {
 		return 0
@@ -171,26 +178,31 @@ func (h Histogram) Quantile(q float64) time.Duration {
 	return h.Bounds[len(h.Bounds)-1]
 }
 
-// histogram is a Histogram that is being written to, by anybody at once.
+// histogram is a Histogram that is being written to, by anybody at once. It takes
+// 1.2 KB.
 type histogram struct {
-	sum    atomic.Int64
+	sum    atomic.Int64 // below 0: it has been more than fits
 	counts [bounds + 1]atomic.Uint64
 }
 
 func (h *histogram) record(d time.Duration) {
-	h.sum.Add(int64(d))
+	if h.sum.Add(int64(max(d, 0))) < 0 {
+		h.sum.Store(math.MaxInt64)
+	}
 	h.counts[bucket(d)].Add(1)
 }
 
+// bucket returns the first bucket whose bound is not below d.
 func bucket(d time.Duration) int {
-	if d <= firstBound {
-		return 0
-	}
-	return min(bits.Len64(uint64((d-1)/firstBound)), bounds)
+	i, _ := slices.BinarySearch(histogramBounds, d)
+	return i
 }
 
 func (h *histogram) snapshot() Histogram {
-	s := Histogram{Sum: time.Duration(h.sum.Load()), Bounds: slices.Clone(histogramBounds), Counts: make([]uint64, len(h.counts))}
+	s := Histogram{Bounds: slices.Clone(histogramBounds), Counts: make([]uint64, len(h.counts))}
+	if s.Sum = time.Duration(h.sum.Load()); s.Sum < 0 {
+		s.Sum = math.MaxInt64
+	}
 	for i := range h.counts {
 		s.Counts[i] = h.counts[i].Load()
 		s.Count += s.Counts[i]

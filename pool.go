@@ -98,8 +98,9 @@ type Pool[T any] struct {
 		settled int           // calls of Settled under way
 		changed chan struct{} // closed when a dial or a close ends, if Warm or Settled waits
 
-		leases uint64 // leases that have ended, and openings, as far as tallied
-		opened uint64 // openings alone
+		leases   uint64 // leases that have ended, and openings, as far as tallied
+		opened   uint64 // openings alone
+		acquires int64  // the most that Stats.Acquires has been
 
 		sweep   sweepState
 		sampler sampler
@@ -244,6 +245,7 @@ func (p *Pool[T]) AcquireIdle() []Lease[T] {
 		s, w, err := b.tryNext()
 		if err != nil {
 			returned = true
+			p.count.withdrawn.Add(-uint64(len(leases)))
 			return leases
 		}
 		if lease, verdict, _ := b.lend(s, w); verdict == lent {
@@ -259,7 +261,6 @@ func (p *Pool[T]) withdrawAll(leases []Lease[T]) {
 		return
 	}
 	defer p.withdrawAll(leases[1:])
-	p.count.withdrawn.Add(1)
 	leases[0].Release()
 }
 

@@ -128,6 +128,7 @@ func (p *Pool[T]) pop(l *idle.List) *seat[T] {
 // lies aside is put into the idle list nevertheless: it is proved now, and must
 // not lie behind others that are not.
 func (s *seat[T]) claim(list slot.Word, stack *callers.Stack, how unproved) (slot.Word, fate) {
+	offered := false
 	for {
 		w := s.word.Load()
 		next, fate := w.Without(list), passed
@@ -143,9 +144,16 @@ func (s *seat[T]) claim(list slot.Word, stack *callers.Stack, how unproved) (slo
 		case w.Has(slot.Unproved) && how == checkFirst:
 			next, fate = next.To(slot.Checking), toCheck
 		default:
+			if !offered { // it counts as an acquire once its borrower has it
+				offered = true
+				s.pool.count.withdrawn.Add(1)
+			}
 			next, fate = s.lease(next, stack), taken
 		}
 		if s.word.CAS(w, next) {
+			if offered && fate != taken {
+				s.pool.count.withdrawn.Add(^uint64(0))
+			}
 			if fate == aside || fate == known {
 				return next, fate // still idle
 			}
@@ -325,7 +333,6 @@ func (p *Pool[T]) idled(n int64) {
 
 // withdraw takes back a lease that its borrower never got to see.
 func (p *Pool[T]) withdraw(g waitq.Grant) {
-	p.count.withdrawn.Add(1)
 	lease := Lease[T]{seat: p.seats.at(g.Number), word: slot.Word(g.Word).Lease()}
 	if was, ok := lease.end(slot.Resetting); ok {
 		lease.seat.erase(was)

@@ -38,7 +38,6 @@ func (p *Pool[T]) gauges() Stats {
 		s.OldestWait = now - joined
 	}
 	s.MaxSize, s.Limit, s.MaxIdle = p.mu.maxSize, p.mu.limit, p.maxIdleLocked()
-	withdrawn := p.count.withdrawn.Load()
 	p.eachLocked(func(seat *seat[T]) {
 		w := seat.word.Load()
 		p.tallyLocked(seat, w)
@@ -48,8 +47,20 @@ func (p *Pool[T]) gauges() Stats {
 		}
 	})
 	s.Size = s.Idle + s.InUse + s.Connecting + s.Checking + s.Resetting + s.Closing
-	s.Acquires = p.mu.leases - p.mu.opened + uint64(s.InUse) - withdrawn
+	s.Acquires = p.acquiresLocked(s.InUse)
 	return s
+}
+
+// acquiresLocked returns how many leases have been granted, of which so many last.
+//
+// It never goes back. A lease that may come to nothing is counted as withdrawn
+// before its word says leased, and no more once its borrower has it; withdrawn is
+// read here after the words. So the sum may be too small for a moment, when the
+// last one holds, and is never too large.
+func (p *Pool[T]) acquiresLocked(lasting int) uint64 {
+	ended := int64(p.mu.leases - p.mu.opened)
+	p.mu.acquires = max(p.mu.acquires, ended+int64(lasting)-int64(p.count.withdrawn.Load()))
+	return uint64(p.mu.acquires)
 }
 
 func (s *Stats) count(state slot.State) {

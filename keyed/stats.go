@@ -2,6 +2,7 @@ package keyed
 
 import (
 	"iter"
+	"math"
 	"slices"
 
 	"github.com/connpool/connpool"
@@ -109,7 +110,9 @@ func (sum *Stats) addHistory(s connpool.Stats) {
 // addHistogram adds up histograms, which all have the same bounds.
 func addHistogram(sum *connpool.Histogram, h connpool.Histogram) {
 	sum.Count += h.Count
-	sum.Sum += h.Sum
+	if sum.Sum += h.Sum; sum.Sum < 0 { // more than fits
+		sum.Sum = math.MaxInt64
+	}
 	if sum.Bounds == nil {
 		sum.Bounds, sum.Counts = h.Bounds, make([]uint64, len(h.Counts))
 	}
