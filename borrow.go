@@ -3,7 +3,6 @@ package connpool
 import (
 	"cmp"
 	"context"
-	"errors"
 	"time"
 
 	"github.com/connpool/connpool/internal/callers"

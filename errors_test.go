@@ -402,15 +402,22 @@ func TestFault68_ACauseIsLookedUpOnlyWhenItIsWanted(t *testing.T) {
 	})
 }
 
-// hostileContext has ended, and panics when it is asked for more.
-type hostileContext struct{ context.Context }
+// canceledBy returns a context that has been cancelled.
+func canceledBy(cause error) context.Context {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	cancel(cause)
+	return ctx
+}
 
-func (hostileContext) Value(any) any { panic("no values here") }
+// secretiveContext has ended, and panics when it is asked for more.
+type secretiveContext struct{ context.Context }
+
+func (secretiveContext) Value(any) any { panic("no values here") }
 
 func TestFault68_AContextThatPanicsHasNoCause(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // one caller
 		p, _ := newPool(t, nil)
-		err := acquireFails(hostileContext{within(t, 0)}, p)
+		err := acquireFails(secretiveContext{within(t, 0)}, p)
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 		require.ErrorContains(t, err, "no connection in 0s (the caller's deadline)")
 	})
@@ -805,7 +812,7 @@ func TestFault96_NobodysErrorForgesALine(t *testing.T) {
 			(&AcquireError{Pool: "orders", Stage: StageWait, Err: ErrExhausted, LastConnect: forged}).Error(),
 			(&PanicError{Callback: "Connect", Value: forged}).Error(),
 			(&PanicError{Callback: "Connect", Value: forged.Error()}).Error(),
-			(&causedError{context.Canceled, forged}).Error(),
+			endOf(canceledBy(forged)).Error(),
 		} {
 			require.NotContains(t, text, mark)
 			unseen := func(r rune) bool { return !unicode.IsGraphic(r) }

@@ -92,6 +92,7 @@ func (sum *Stats) addCounters(s connpool.Stats) {
 	sum.Leaks += s.Leaks
 	sum.StaleReleases += s.StaleReleases
 	sum.Panics += s.Panics
+	sum.EventsDropped += s.EventsDropped
 	sum.addHistory(s)
 }
 

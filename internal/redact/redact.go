@@ -73,14 +73,8 @@ func hide(s string) string {
 // mostPasses is far above what people write, which takes three.
 const mostPasses = 10
 
-// most is the most of an error's text that is looked at, in bytes, and half of it
-// what is returned of a longer one: a secret that the cut goes through is in the
-// other half.
-const most = 4000
-
 // Error returns the redacted text of err: "" for nil, and just err's type where
-// its Error method panics, as that of a nil pointer in an error may. Of a text
-// that is very long it returns the beginning.
+// its Error method panics, as that of a nil pointer in an error may.
 func Error(err error) (text string) {
 	if err == nil {
 		return ""
@@ -90,12 +84,7 @@ func Error(err error) (text string) {
 			text = fmt.Sprintf("%T", err)
 		}
 	}()
-	s := err.Error()
-	if len(s) <= most {
-		return Text(s)
-	}
-	s = Text(s[:most])
-	return strings.ToValidUTF8(s[:min(most/2, max(0, len(s)-most/2))], "") + "..."
+	return Text(err.Error())
 }
 
 // Line returns the redacted text of err in one line: a text that is not the pool's
