@@ -16,7 +16,7 @@ func (p *Pool[T]) shut(s *seat[T], reason CloseReason, cause error) {
 	for !s.word.CAS(w, w.To(slot.Closing)) {
 		w = s.word.Load()
 	}
-	p.beginClosing(w)
+	p.beginClosing(s, w)
 	conn := *s.conn.Load()
 	p.noteClosed(s, reason, cause)
 	if p.cfg.Close == nil {
@@ -28,8 +28,23 @@ func (p *Pool[T]) shut(s *seat[T], reason CloseReason, cause error) {
 		timeout: p.cfg.CloseTimeout,
 		strays:  true,
 		run:     func(ctx context.Context) error { return p.cfg.Close(ctx, conn) },
-		end:     func(error) { p.vacate(s) },
+		end: func(err error) {
+			if err == errAbandoned {
+				p.noteHungClose()
+			}
+			p.vacate(s)
+		},
 	})
+}
+
+// noteHungClose logs that a Close hangs, once a minute at most.
+func (p *Pool[T]) noteHungClose() {
+	if p.hungCloses.take(p.now(), time.Minute, time.Minute) {
+		p.event(func() {
+			p.warn("Close did not return within CloseTimeout and was abandoned: "+
+				"the server may have stopped answering", "timeout", p.cfg.CloseTimeout)
+		})
+	}
 }
 
 // noteClosed tells that the connection of a slot that the caller owns is closed.
@@ -55,10 +70,11 @@ func CloseReasonFrom(ctx context.Context) (reason CloseReason, ok bool) {
 	return reason, ok
 }
 
-// beginClosing counts a slot that has moved to closing.
-func (p *Pool[T]) beginClosing(w slot.Word) {
+// beginClosing counts a slot that has moved to closing, and when.
+func (p *Pool[T]) beginClosing(s *seat[T], w slot.Word) {
 	p.mu.Lock()
 	p.mu.closing++
+	s.seenTurn, s.seenAt = w.Turn()|closingSince, p.now()
 	if w.Has(slot.Expired) && p.mu.leaving > 0 {
 		p.mu.leaving--
 	}
@@ -90,7 +106,7 @@ func (p *Pool[T]) abandon(s *seat[T], reason CloseReason) {
 	for !s.word.CAS(w, w.To(slot.Closing)) {
 		w = s.word.Load()
 	}
-	p.beginClosing(w)
+	p.beginClosing(s, w)
 	p.noteClosed(s, reason, &overdueError{"CheckTimeout", p.cfg.CheckTimeout, errAbandoned})
 	p.vacate(s)
 }

@@ -157,6 +157,10 @@ func (e *AcquireError) Error() string {
 	switch e.Stage {
 	case StageConnect:
 		fmt.Fprintf(&b, "cannot connect: %s", printed(e.Err))
+		if e.Stats.InUse > 0 {
+			fmt.Fprintf(&b, "; %s", e.Stats.occupancy())
+			e.describeHolders(&b)
+		}
 	case StageCheck:
 		fmt.Fprintf(&b, "no usable connection: %s", printed(e.Err))
 	case StagePrepare:
@@ -236,7 +240,26 @@ func (s Stats) occupancy() string {
 	if s.Paused {
 		b.WriteString(", paused")
 	}
+	if hang := s.hang(); hang != "" {
+		fmt.Fprintf(&b, " (%s)", hang)
+	}
 	return b.String()
+}
+
+// slowClose is how long a close takes that hangs. It is a message and an answer to
+// it, mostly, or nothing.
+const slowClose = time.Second
+
+// hang says what does not return, and what that may mean.
+func (s Stats) hang() string {
+	switch {
+	case s.OldestClose >= slowClose:
+		return fmt.Sprintf("closes hang, the longest for %v: the server may have stopped answering",
+			round(s.OldestClose))
+	case s.Abandoned > 0:
+		return "callbacks hang past their timeouts: the server may have stopped answering"
+	}
+	return ""
 }
 
 // round keeps three or so figures: no more are of use in a message.

@@ -170,6 +170,59 @@ func TestFault93_PanicsWriteBoundedStacks(t *testing.T) {
 	})
 }
 
+// TestFault72_ClosesThatHangAreTold: a server that has stopped. The one lease that is
+// left waits for it, and is no leak of its holder's.
+func TestFault72_ClosesThatHangAreTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var book logbook
+		let := make(chan struct{})
+		p, _ := newPool(t, func(c *Config[*fakeConn]) {
+			shut := c.Close
+			c.Close = func(ctx context.Context, conn *fakeConn) error { <-let; return shut(ctx, conn) }
+			c.Name, c.MaxSize, c.Logger, c.LeakThreshold = "orders", 9, book.logger(), 4*time.Second
+		})
+		leases := acquireN(t, p, 9)
+		for _, lease := range leases[1:] {
+			lease.Discard(nil)
+		}
+		require.NotContains(t, acquireFails(within(t, 500*time.Millisecond), p).Error(), "hang", "not yet")
+		require.ErrorContains(t, acquireFails(within(t, 2*time.Second), p),
+			"1 of 9 in use, 8 being closed (closes hang, the longest for 2.5s: the server may have stopped answering)")
+		require.Equal(t, 2500*time.Millisecond, p.Stats().OldestClose)
+		time.Sleep(4 * time.Second)
+		synctest.Wait()
+		require.Contains(t, book.lines("suspected leak")[0], "the holder may be waiting for it")
+		require.Len(t, book.lines("Close did not return within CloseTimeout"), 1)
+		require.Contains(t, book.lines("Close did not return")[0], "timeout=5s")
+		require.Zero(t, p.Stats().OldestClose, "they are given up")
+		require.EqualValues(t, 8, p.Stats().Abandoned)
+		close(let)
+		synctest.Wait()
+		leases[0].Release()
+	})
+}
+
+// TestFault71_EveryErrorSaysWhoHoldsWhat: not the first alone. The callers come one
+// after the other, some at once.
+func TestFault71_EveryErrorSaysWhoHoldsWhat(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, _ := newPool(t, func(c *Config[*fakeConn]) { c.MaxSize = 2 })
+		first := handleUpload(t, p)
+		second := acquire(t, p)
+		for i := range 20 {
+			err := acquireFails(within(t, time.Duration(i*i)*time.Millisecond), p)
+			require.ErrorContains(t, err, "2 of 2 in use")
+			require.ErrorContains(t, err, "; longest held ")
+			if i > 0 {
+				require.ErrorIs(t, err, ErrExhausted, "%d", i)
+			}
+		}
+		down := &AcquireError{Stage: StageConnect, Err: errRefused, Stats: Stats{InUse: 1, Limit: 2}, Holders: p.Holders()}
+		require.ErrorContains(t, down, "cannot connect: connection refused; 1 of 2 in use; longest held ")
+		release(first, second)
+	})
+}
+
 // TestFault73_DurationsInJSONHaveAUnit: an outage, and a leak.
 func TestFault73_DurationsInJSONHaveAUnit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -195,6 +195,9 @@ func (p *Pool[T]) noteLeak(leak Leak) {
 		p.cfg.Budget.sampleStacks()
 		attrs = append(attrs, "note", "stacks are captured from now on, so that the next leak is named")
 	}
+	if hang := p.gauges().hang(); hang != "" {
+		attrs = append(attrs, "but", hang+", and the holder may be waiting for it")
+	}
 	p.event(func() {
 		p.warn(leak.kind(), attrs...)
 		if t := p.cfg.Trace; t != nil && t.Leaked != nil {

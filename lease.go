@@ -128,7 +128,7 @@ func (l Lease[T]) Hijack() T {
 	}
 	p.count.hijacks.Add(1)
 	defer p.traceReleased(s.erase(was), nil)
-	p.beginClosing(was)
+	p.beginClosing(s, was)
 	p.vacate(s)
 	return *conn
 }

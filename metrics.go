@@ -30,6 +30,7 @@ type Stats struct {
 	Paused      bool          // between Pause and Resume
 	OldestWait  time.Duration // of the callers that wait now
 	OldestLease time.Duration // a lower bound
+	OldestClose time.Duration // how long the longest of the closes under way has taken
 
 	Acquires  uint64 // leases granted
 	Waits     uint64 // acquires that had to wait, served or not

@@ -56,16 +56,17 @@ type Pool[T any] struct {
 	idleCount explore.Int64 // slots in state idle; kept only if counted
 	counted   bool          // MinIdle or MaxIdle needs idleCount
 
-	refused   atomic.Bool   // an outage has failed somebody, and no dial has succeeded since
-	abandoned explore.Int64 // callbacks that hang past their time-out
-	strays    explore.Int64 // of those, the ones with a connection
-	tasks     explore.Int64 // goroutines of the pool's that Shutdown waits for
-	count     counters
-	leakID    atomic.Uint32
-	snapshot  snapshot
-	events    teller    // the Logger, and what of Trace runs in the background
-	leaks     teller    // OnLeak
-	panics    allowance // of log lines about panics
+	refused    atomic.Bool   // an outage has failed somebody, and no dial has succeeded since
+	abandoned  explore.Int64 // callbacks that hang past their time-out
+	strays     explore.Int64 // of those, the ones with a connection
+	tasks      explore.Int64 // goroutines of the pool's that Shutdown waits for
+	count      counters
+	leakID     atomic.Uint32
+	snapshot   snapshot
+	events     teller    // the Logger, and what of Trace runs in the background
+	leaks      teller    // OnLeak
+	panics     allowance // of log lines about panics
+	hungCloses allowance // and about closes that hang
 
 	panicsUnlogged atomic.Uint64
 

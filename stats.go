@@ -45,6 +45,9 @@ func (p *Pool[T]) gauges() Stats {
 		if since := seat.leasedSince(w); w.State() == slot.Leased && since != off {
 			s.OldestLease = max(s.OldestLease, now-since)
 		}
+		if w.State() == slot.Closing && seat.seenTurn == w.Turn()|closingSince {
+			s.OldestClose = max(s.OldestClose, now-seat.seenAt)
+		}
 	})
 	s.Size = s.Idle + s.InUse + s.Connecting + s.Checking + s.Resetting + s.Closing
 	s.Acquires = p.acquiresLocked(s.InUse)
@@ -62,6 +65,9 @@ func (p *Pool[T]) acquiresLocked(lasting int) uint64 {
 	p.mu.acquires = max(p.mu.acquires, ended+int64(lasting)-int64(p.count.withdrawn.Load()))
 	return uint64(p.mu.acquires)
 }
+
+// closingSince is set in a seat's seenTurn while its connection is being closed.
+const closingSince = 1 << 63
 
 func (s *Stats) count(state slot.State) {
 	switch state {

@@ -113,6 +113,9 @@ func (p *Pool[T]) censusLocked() census {
 // word that changes meanwhile is left for the next sweep.
 func (p *Pool[T]) judge(s *seat[T], c *census, todo *chores[T]) {
 	w := s.word.Load()
+	if w.State() == slot.Closing {
+		return // see closingSince
+	}
 	moved := w.Turn() != s.seenTurn
 	if moved {
 		s.seenTurn, s.seenAt = w.Turn(), c.now

@@ -46,7 +46,7 @@ type seat[T any] struct {
 
 	// What the last sweep saw; guarded by Pool.mu.
 	seenTurn uint64
-	seenAt   time.Duration // when seenTurn was first seen
+	seenAt   time.Duration // when seenTurn was first seen; or with closingSince, when the close began
 	tallied  uint64        // the turn up to which leases are in Pool.mu.leases
 
 	// What the lease was acquired with, if Trace.Released is to get it; written by

@@ -11,7 +11,7 @@ import (
 // Stats is a snapshot of all keys together: their pools' gauges and counters
 // added up, those of removed keys included, so that counters only grow. MaxSize
 // and Limit are MaxTotal, MaxIdle too; MinSize and MinIdle are sums; OldestWait
-// and OldestLease are the oldest of all; Paused is always false.
+// OldestLease and OldestClose are the oldest of all; Paused is always false.
 //
 // The pools are looked at one after the other. A connection that is closed with
 // one key and opened with another meanwhile may be seen twice or not at all.
@@ -78,6 +78,7 @@ func (sum *Stats) addGauges(s connpool.Stats) {
 	sum.Waiting += s.Waiting
 	sum.OldestWait = max(sum.OldestWait, s.OldestWait)
 	sum.OldestLease = max(sum.OldestLease, s.OldestLease)
+	sum.OldestClose = max(sum.OldestClose, s.OldestClose)
 }
 
 func (sum *Stats) addCounters(s connpool.Stats) {

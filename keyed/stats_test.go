@@ -94,7 +94,7 @@ func TestEveryFieldOfStatsIsAddedUp(t *testing.T) {
 		switch v := got.Field(i); {
 		case notSums[name]:
 			require.True(t, v.IsZero(), name)
-		case name == "OldestWait" || name == "OldestLease":
+		case name == "OldestWait" || name == "OldestLease" || name == "OldestClose":
 			require.EqualValues(t, 1, v.Int(), name)
 		case v.CanInt():
 			require.EqualValues(t, 2, v.Int(), name)

@@ -17,8 +17,9 @@ func (p *Pool) Stat() *Stat { return &Stat{p.pool.Stats()} }
 // AcquireCount returns how many acquires have succeeded.
 func (s *Stat) AcquireCount() int64 { return int64(s.stats.Acquires) }
 
-// AcquireDuration returns how long successful acquires have waited in all. Those
-// that found an idle connection are not timed, and took none worth it.
+// AcquireDuration returns how long acquires have waited in all, those that failed
+// included. Those that found an idle connection are not timed, and took none worth
+// it.
 func (s *Stat) AcquireDuration() time.Duration { return s.stats.WaitTime.Sum }
 
 // AcquiredConns returns how many connections are in use, or are being checked,
@@ -34,7 +35,8 @@ func (s *Stat) CanceledAcquireCount() int64 { return int64(s.stats.Cancels + s.s
 // ConstructingConns returns how many connections are being opened.
 func (s *Stat) ConstructingConns() int32 { return int32(s.stats.Connecting) }
 
-// EmptyAcquireCount returns how many successful acquires had to wait.
+// EmptyAcquireCount returns how many acquires had to wait, those that failed
+// included.
 func (s *Stat) EmptyAcquireCount() int64 { return int64(s.stats.WaitTime.Count) }
 
 // EmptyAcquireWaitTime returns how long they have waited in all.
