@@ -2,11 +2,10 @@ package connpool
 
 import (
 	"fmt"
-	"maps"
 	"slices"
-	"sync"
 	"time"
 
+	"github.com/connpool/connpool/internal/explore"
 	"github.com/connpool/connpool/internal/slot"
 )
 
@@ -26,9 +25,10 @@ type Budget struct {
 	units int
 
 	mu struct {
-		sync.Mutex
+		explore.Mutex
 		used     int
 		members  map[member]*account
+		order    []member // the same, as they joined
 		users    int      // members that hold a unit, or wait for one
 		waiting  []member // with callers that wait for a unit, in turn
 		hopeful  []member // that would fill a minimum
@@ -92,6 +92,7 @@ func (b *Budget) join(m member) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.mu.members[m] = &account{}
+	b.mu.order = append(b.mu.order, m)
 	m.heedBudget(len(b.mu.waiting) > 0)
 	if b.mu.sampled {
 		m.sampleStacks()
@@ -132,6 +133,7 @@ func (b *Budget) givenBackLocked(m member, units int) {
 	b.bookLocked(a, -units, a.waiting)
 	if a.left && a.held == 0 {
 		delete(b.mu.members, m)
+		b.mu.order = without(b.mu.order, m)
 	}
 }
 
@@ -242,7 +244,7 @@ func (b *Budget) dropLocked(m member) {
 // heedLocked tells the pools whether any of them waits, so that each looks here
 // after a connection has returned.
 func (b *Budget) heedLocked() {
-	for m := range b.mu.members {
+	for _, m := range b.mu.order {
 		m.heedBudget(len(b.mu.waiting) > 0)
 	}
 }
@@ -376,7 +378,7 @@ func (b *Budget) squeezeLater() {
 		return
 	}
 	b.mu.again = true
-	time.AfterFunc(rest, func() {
+	explore.AfterFunc(rest, func() {
 		b.mu.Lock()
 		defer b.mu.Unlock()
 		b.mu.again = false
@@ -388,7 +390,9 @@ func (b *Budget) richest() []member {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	held := func(m member) int { return b.mu.members[m].held }
-	return slices.SortedFunc(maps.Keys(b.mu.members), func(m, n member) int { return held(n) - held(m) })
+	rich := slices.Clone(b.mu.order)
+	slices.SortStableFunc(rich, func(m, n member) int { return held(n) - held(m) })
+	return rich
 }
 
 // A pool is a member of its Budget.

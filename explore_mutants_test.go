@@ -115,6 +115,9 @@ var mutants = []mutant{
 	{"nobody trims what was let in for a waiter", "serve.go", []edit{{"\tp.look()\n\tp.trim()", "\tp.look()"}}, "TestExplore22"},
 	{"who leaves the queue leaves a connection behind", "borrow.go", []edit{{"\t\tb.pool.trim()\n", ""}}, "TestFault89_ExploreWhatAPausedWaiter"},
 
+	// Budget.
+	{"nobody looks at the Budget for what serve leaves", "serve.go", []edit{{"\tif !p.idle.Empty() {\n\t\tp.heed()\n\t}\n", ""}}, "TestFault84_Explore"},
+
 	// Resize and Pause.
 	{"a decision is followed whatever has become of the limit", "autosize.go", []edit{{"if p.mu.limit != sample.Limit || p.mu.maxSize != sample.Max {", "if false {"}}, "TestExplore15_ASizers"},
 	{"every marked slot pays for a shrink", "resize.go", []edit{{"\tif p.mu.debt > 0 {\n\t\tp.mu.debt--\n\t\treturn true", "\tif true {\n\t\tp.mu.debt--\n\t\treturn true"}}, "TestExplore15_AShrinkIsPaid"},

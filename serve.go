@@ -30,14 +30,27 @@ const (
 	checkFirst
 )
 
-// serve brings together who waits and what is idle, head of the queue first,
-// until either has run out; then the dial rule decides. It is the only place
-// where a waiter gets a connection.
+// serve brings together callers that wait and what is idle, head of the queue
+// first, until either has run out; then the dial rule decides, and the Budget may
+// have what is left. It is the only place where a waiter gets a connection.
+//
+// Seam 23: what a pool owes its Budget depends on its own callers, which may be
+// served or gone before it is acted on. So the Budget is asked once more here,
+// when the queue has been looked at, for a connection that was kept for them.
+func (p *Pool[T]) serve() {
+	p.match()
+	p.grow()
+	if !p.idle.Empty() {
+		p.heed()
+	}
+}
+
+// match grants idle connections to waiters.
 //
 // Seam 2: the slot is leased by a compare-and-swap before it is granted, so the
 // sweep cannot claim it on its way. Seam 17: Match tests for a pause under the
 // queue's lock.
-func (p *Pool[T]) serve() {
+func (p *Pool[T]) match() {
 	for !p.idle.Empty() || !p.due.Empty() {
 		var s *seat[T]
 		var w slot.Word
@@ -59,11 +72,9 @@ func (p *Pool[T]) serve() {
 			// listed before the counts are read here, and there the other way round, so
 			// one of the two looks again.
 		default:
-			p.grow()
 			return
 		}
 	}
-	p.grow()
 }
 
 // dueForWaiters says what serve does with slots that have to be checked: they are
@@ -290,11 +301,16 @@ func (p *Pool[T]) look() {
 	if gate&gateSettled != 0 {
 		p.announce()
 	}
-	if gate&gateBudget != 0 {
-		p.cfg.Budget.collect(p)
-	}
+	p.heed()
 	if gate&waitq.Waiting != 0 {
 		p.serve()
+	}
+}
+
+// heed lets the pool give a connection up if its Budget has another pool wait.
+func (p *Pool[T]) heed() {
+	if p.gate.Load()&gateBudget != 0 {
+		p.cfg.Budget.collect(p)
 	}
 }
 
