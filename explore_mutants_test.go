@@ -57,7 +57,7 @@ var mutants = []mutant{
 	{"a release pushes what was lent where it lies", "lease.go", []edit{{"if !l.word.Has(slot.Listed) {", "if true {"}}, "TestExplore05_ASlotLent"},
 	{"nobody looks after a number was moved", "sweep.go", []edit{{"\tp.idle.Settle()\n\tp.look()\n", "\tp.idle.Settle()\n"}}, "TestExplore05_WhoJoins"},
 	{"a slot is claimed without a compare-and-swap", "close.go", []edit{{"if w.State() != slot.Idle || !s.word.CAS(w, w.To(to)) {\n\t\treturn false\n\t}", "if w.State() != slot.Idle {\n\t\treturn false\n\t}\n\ts.word.Store(w.To(to))"}}, "TestExplore05_ASlotClosed"},
-	{"a slot is taken without a compare-and-swap", "serve.go", []edit{{"\t\tif s.word.CAS(w, next) {\n\t\t\tif fate != passed", "\t\tif s.word.Store(next); true {\n\t\t\tif fate != passed"}}, "TestExplore02"},
+	{"a slot is taken without a compare-and-swap", "serve.go", []edit{{"\t\tif s.word.CAS(w, next) {\n\t\t\tif offered", "\t\tif s.word.Store(next); true {\n\t\t\tif offered"}}, "TestExplore02"},
 
 	// Slots that are due for a check, and the counts of what is on its way.
 	{"who leaves a due slot to a check does not look again", "serve.go", []edit{{"case how == leaveThem && p.dueForWaiters() == checkFirst:", "case false:"}}, "TestFault83_ExploreNobodySleeps"},
@@ -71,7 +71,7 @@ var mutants = []mutant{
 	{"one waiter makes room for all", "serve.go", []edit{{"surplus > int64(p.queue.Len()) || p.paused()", "p.queue.Len() == 0 || p.paused()"}, {"\tp.look()\n\tp.trim()", "\tp.look()"}}, "TestFault89_ExploreOneWaiter"},
 	{"the idle are counted in two steps", "serve.go", []edit{{"if p.idleCount.CompareAndSwap(n, n+1) {", "if p.idleCount.Store(n + 1); true {"}}, "TestExplore_TheCountOfTheIdle"},
 	{"nobody dials for what is lent", "borrow.go", []edit{{"if p.cfg.MinIdle > 0 {", "if false {"}}, "TestExplore_WhatIsLent"},
-	{"a wait is served by a nil error", "borrow.go", []edit{{"if err == nil {\n\t\terr = context.Canceled\n\t}", "if false {\n\t}"}}, "TestFault86_Explore"},
+	{"a wait is served by a nil error", "errors.go", []edit{{"if err == nil {\n\t\terr = context.Canceled\n\t}", "if false {\n\t}"}}, "TestFault86_Explore"},
 	{"nobody rings when a wait is over", "borrow.go", []edit{{"\tif c.Limited {\n\t\tp.expiry.By(c.Until)\n\t}\n", ""}}, "TestExplore03_AWaitEnds"},
 
 	// Ends of a lease.
@@ -90,7 +90,7 @@ var mutants = []mutant{
 	// Dialling, and the pool's own goroutines.
 	{"a slot is freed before its connection is closed", "close.go", []edit{
 		{"\tp.noteClosed(s, reason, cause)\n\tif p.cfg.Close == nil {", "\tp.noteClosed(s, reason, cause)\n\tif p.cfg.Close != nil {\n\t\tp.vacate(s)\n\t}\n\tif p.cfg.Close == nil {"},
-		{"end:     func(error) { p.vacate(s) },", "end:     func(error) {},"},
+		{"p.noteHungClose()\n\t\t\t}\n\t\t\tp.vacate(s)\n", "p.noteHungClose()\n\t\t\t}\n"},
 	}, "TestExplore06_ASlotOpens"},
 	{"who empties a slot does not say that there is room", "close.go", []edit{{"\tp.mu.free = append(p.mu.free, s.n)\n\tp.noteLocked()\n", "\tp.mu.free = append(p.mu.free, s.n)\n"}}, "TestExplore06_ASlotOpens"},
 	{"who empties a slot looks for waiters before", "close.go", []edit{{"\tp.mu.Lock()\n\tp.vacateLocked(s)\n\tp.mu.Unlock()\n\tp.vacated()", "\twaiting := p.queue.Len()\n\tp.mu.Lock()\n\tp.vacateLocked(s)\n\tp.mu.Unlock()\n\tif waiting > 0 {\n\t\tp.vacated()\n\t}"}}, "TestExplore06_ASlotOpens"},
