@@ -415,7 +415,7 @@ func (p *Pool[T]) heedBudget(on bool) { p.gate.Set(gateBudget, on) }
 func (p *Pool[T]) offer() bool {
 	p.mu.Lock()
 	now := p.now()
-	wanted := p.mu.connecting < p.wantedLocked() && p.mayDialLocked(now)
+	wanted := p.wantsDialLocked(now)
 	if wanted {
 		p.dialLocked(now)
 		p.noteLocked()

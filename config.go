@@ -177,15 +177,17 @@ type Config[T any] struct {
 	MaxUses int
 
 	// BackoffMin and BackoffMax bound the pause after a failed dial: exponential
-	// with full jitter. Defaults 50 ms and 1 s.
+	// with full jitter. With nobody waiting and no minimum to fill, pauses grow to
+	// minutes, until a caller comes. Defaults 50 ms and 1 s.
 	BackoffMin, BackoffMax time.Duration
 
 	// DownAfter is how long dials must have failed, without one success, before
 	// callers are failed for it. Until then a failed dial fails nobody, so a
-	// server's restart costs no error. After it, while no connection is open,
-	// waiters and arrivals get the last connect error at once and one prober goes
-	// on dialling. Default 1 s; negative: never, callers wait out their deadlines; a
-	// millisecond: from the first failed dial.
+	// server's restart costs no error. After it, while no connection is open that
+	// may come back, waiters and arrivals get the last connect error at once and one
+	// prober goes on dialling. A lease that is marked KeepLong, that is to be closed,
+	// or that has lasted for 5 s, is not expected back. Default 1 s; negative: never,
+	// callers wait out their deadlines; a millisecond: from the first failed dial.
 	DownAfter time.Duration
 
 	// LeakThreshold is how long a lease may be held before it is reported, once,

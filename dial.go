@@ -25,14 +25,14 @@ func (p *Pool[T]) grow() {
 	p.mu.Lock()
 	now := p.now()
 	p.mu.pace.Observe(now)
-	for p.mu.connecting < p.wantedLocked() && p.mayDialLocked(now) && p.cfg.Budget.take(p) {
+	for p.wantsDialLocked(now) && p.cfg.Budget.take(p) {
 		p.dialLocked(now)
 	}
 	if p.mu.connecting == 0 {
 		p.mu.pace.Rested()
 	}
 	p.noteLocked()
-	began := p.failLocked()
+	began := p.failLocked(now)
 	err, since := p.mu.pace.Failing(), p.mu.pace.Since()
 	p.mu.Unlock()
 	if began {
@@ -40,12 +40,31 @@ func (p *Pool[T]) grow() {
 	}
 }
 
+// wantsDialLocked reports whether one more dial should be started now. In a row of
+// failures there is a prober, so that nobody has to find out that the server is
+// back; with nobody there it takes its time.
+func (p *Pool[T]) wantsDialLocked(now time.Duration) bool {
+	if at, ok := p.mu.pace.DownAt(); ok {
+		p.retry.By(at)
+	}
+	if p.mu.connecting < p.wantedLocked() {
+		return p.mayDialLocked(now)
+	}
+	at, failing := p.mu.pace.RestAt()
+	return failing && p.mu.connecting == 0 && !p.mu.closed && !p.paused() &&
+		p.mayDialAtLocked(now, at)
+}
+
 // failLocked fails those who wait if the server is down and nothing is open that
-// could come back to them, and reports whether an outage began with that. A
-// server that refuses more connections than it has given is not out: they go on
-// waiting for those. Under the lock no dial can succeed meanwhile.
-func (p *Pool[T]) failLocked() (began bool) {
-	if !p.mu.pace.Down() || p.liveLocked() > 0 || p.paused() {
+// could come back to them, and reports whether an outage began with that. A server
+// that refuses more connections than it has given is not out: they go on waiting
+// for those. Under the lock no dial can succeed meanwhile.
+//
+// An error of long ago fails nobody: where the Budget has no unit to probe with,
+// callers wait for one.
+func (p *Pool[T]) failLocked(now time.Duration) (began bool) {
+	probed := p.mu.connecting > 0 || p.mu.pace.Fresh(now)
+	if !probed || !p.mu.pace.Down() || p.paused() || p.hopefulLocked(now) {
 		return false
 	}
 	began = !p.mu.outage
@@ -57,9 +76,63 @@ func (p *Pool[T]) failLocked() (began bool) {
 	return began
 }
 
-// noteLocked refreshes what others read without the lock.
+// hopefulLocked reports whether a connection is open that may come back to those
+// who wait.
+func (p *Pool[T]) hopefulLocked(now time.Duration) bool {
+	for n := uint32(0); n < p.mu.high && p.liveLocked() > 0; n++ {
+		switch s := p.seats.at(n); s.word.Load().State() {
+		case slot.Idle, slot.Resetting, slot.Checking:
+			return true
+		case slot.Leased:
+			if !p.staysLocked(s, now) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// staysLocked reports whether a lease is nothing to wait for while dials fail: it
+// is meant to be long, or its connection will be closed, or it has lasted for long.
+// Of a server that is full, and not gone, one or the other lease has not.
+func (p *Pool[T]) staysLocked(s *seat[T], now time.Duration) bool {
+	w := s.word.Load()
+	if w.Has(slot.Kept | slot.Doomed&^slot.Surplus) {
+		return true
+	}
+	since := s.leasedSince(w)
+	if int(s.n) < len(p.mu.held) && p.mu.held[s.n].turn == w.Turn() {
+		since = min(since, p.mu.held[s.n].since)
+	}
+	return now-since >= longHeld
+}
+
+// longHeld is how long a lease is waited for while the server is down, counted
+// from when it was first seen. With nothing returned for so long the callers, which
+// have 30 s by default, are better told why.
+const longHeld = 5 * time.Second
+
+// hold is the turn that a slot has had since a dial failed then. It stands beside
+// the slot, which fills two cache lines.
+type hold struct {
+	turn  uint64
+	since time.Duration
+}
+
+// observeLocked notes, as a dial fails, which leases last.
+func (p *Pool[T]) observeLocked(now time.Duration) {
+	p.mu.held = append(p.mu.held, make([]hold, int(p.mu.high)-len(p.mu.held))...)
+	p.eachLocked(func(s *seat[T]) {
+		if turn := s.word.Load().Turn(); turn != p.mu.held[s.n].turn {
+			p.mu.held[s.n] = hold{turn, now}
+		}
+	})
+}
+
+// noteLocked refreshes what others read without the lock. While dials fail, a full
+// pool has to notice all the same that this has become an outage.
 func (p *Pool[T]) noteLocked() {
-	p.occupied.Store(p.mu.open >= p.mu.limit && !p.mu.pace.Down())
+	p.occupied.Store(p.mu.open >= p.mu.limit && p.mu.pace.Failing() == nil)
 }
 
 // liveLocked returns how many connections are open and not about to close.
@@ -83,20 +156,26 @@ func (p *Pool[T]) wantedLocked() int {
 	if p.cfg.MinIdle > 0 {
 		want = max(want, p.cfg.MinIdle+waiting-int(p.idleCount.Load()))
 	}
-	if p.mu.pace.Failing() != nil {
-		want = max(want, 1) // the prober, so that nobody has to find out that the server is back
+	if p.mu.warmers > 0 && p.mu.pace.Failing() != nil {
+		want = max(want, 1) // it is to find out
 	}
 	return want
 }
 
-// mayDialLocked reports whether one more dial may be started, and if only time
-// stands in the way, has the rule run again then (seam 11). A waiter that may
-// not dial yet stays in the queue, eligible for whatever comes back (seam 13).
+// mayDialLocked reports whether one more dial may be started that somebody wants,
+// and if only time stands in the way, has the rule run again then (seam 11). A
+// waiter that may not dial yet stays in the queue, eligible for whatever comes back
+// (seam 13).
 func (p *Pool[T]) mayDialLocked(now time.Duration) bool {
-	if at, ok := p.mu.pace.DownAt(); ok {
-		p.retry.By(at)
+	at, paused := p.mu.pace.ReadyAt()
+	if !paused {
+		at = now
 	}
-	if at, paused := p.mu.pace.ReadyAt(); paused && now < at {
+	return p.mayDialAtLocked(now, at)
+}
+
+func (p *Pool[T]) mayDialAtLocked(now, at time.Duration) bool {
+	if now < at {
 		p.retry.By(at)
 		return false
 	}
@@ -130,6 +209,9 @@ func (p *Pool[T]) probe() {
 // dialLocked opens an empty slot. The caller has seen that one may be opened and
 // holds the Budget's unit for it.
 func (p *Pool[T]) dialLocked(now time.Duration) {
+	if !p.mu.pace.Fresh(now) {
+		p.mu.pace.Doubt(now) // who comes now waits for what this dial says
+	}
 	s := p.emptyLocked()
 	for w := s.word.Load(); !s.word.CAS(w, w.Open()); w = s.word.Load() {
 	}
@@ -194,6 +276,9 @@ func (p *Pool[T]) dial(ctx context.Context, s *seat[T], started time.Duration) {
 			}
 			if err != nil && dialCtx.Err() == context.DeadlineExceeded {
 				err = &overdueError{"ConnectTimeout", p.cfg.ConnectTimeout, err}
+			}
+			if isPermanent(err) { // asked here, where the error's methods may do anything
+				err = Permanent(err)
 			}
 			return err
 		},
@@ -282,19 +367,35 @@ func (p *Pool[T]) drawExpiry(now time.Duration) time.Duration {
 // dialFailed records the failure and frees the slot. It fails nobody (seam 11):
 // those who wait go on waiting, for the next dial or for what comes back.
 func (p *Pool[T]) dialFailed(s *seat[T], started time.Duration, err error) {
+	now := p.now()
 	p.mu.Lock()
 	closed := p.mu.closed
 	if !closed { // else it was called off
 		p.count.connectErrors.Add(1)
-		p.mu.pace.Failed(started, p.now(), err)
+		p.failedLocked(started, now, err)
 	}
 	known := p.mu.outage
 	p.vacateLocked(s)
+	began := !closed && p.failLocked(now)
+	since := p.mu.pace.Since()
 	p.mu.Unlock()
+	if began {
+		p.noteOutage(true, since, err)
+	}
 	if !closed {
-		p.noteConnectError(err, known)
+		p.noteConnectError(err, known || began)
 	}
 	p.vacated()
+}
+
+// failedLocked tells the pace of a failure.
+func (p *Pool[T]) failedLocked(started, now time.Duration, err error) {
+	if _, permanent := err.(*permanentError); permanent {
+		p.mu.pace.Refused(started, now, err)
+	} else {
+		p.mu.pace.Failed(started, now, err)
+	}
+	p.observeLocked(now)
 }
 
 func (p *Pool[T]) noteConnectError(err error, known bool) {

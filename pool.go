@@ -94,6 +94,7 @@ type Pool[T any] struct {
 
 		pace    pace.Pace
 		outage  bool          // reported, and not ended yet
+		held    []hold        // what the last failed dial saw of the slots, by number
 		warm    int           // the warmers want this many open
 		warmers int           // calls of Warm under way
 		settled int           // calls of Settled under way

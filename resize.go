@@ -100,13 +100,15 @@ func (p *Pool[T]) condemned(s *seat[T], w slot.Word) bool {
 // Retire replaces every connection that is open or being opened now: idle ones
 // close at once, leased ones as they return, and a dial that is under way is
 // thrown away. No acquire that begins after Retire has returned gets one of
-// them. Callers that wait get new ones at once.
+// them. Callers that wait get new ones at once, and after failed dials the next is
+// tried at once.
 //
 // The closing goes on in the background: Settled waits for it.
 func (p *Pool[T]) Retire() {
 	// Seam 16: the dial rule runs here, and again as each slot becomes empty; nobody
 	// waits for a lease to return.
 	p.mu.Lock()
+	p.mu.pace.Resumed(p.now()) // what the dials failed for may have been mended
 	claimed := p.doomLocked(slot.Retired)
 	p.mu.Unlock()
 	p.shutAll(claimed)

@@ -18,13 +18,13 @@ func (b *borrower[T]) warm(want int) error {
 	defer p.endWarming()
 	for {
 		p.grow()
-		live, failing, changed := p.warmth()
+		live, failing, refused, changed := p.warmth()
 		switch b.waited = p.now() - began; {
 		case p.closed():
 			return b.fail(StageWait, ErrClosed)
 		case live >= want:
 			return nil
-		case failing != nil && p.count.connectErrors.Load() > failures:
+		case refused || failing != nil && p.count.connectErrors.Load() > failures:
 			return b.fail(StageConnect, failing)
 		}
 		select {
@@ -53,12 +53,19 @@ func (p *Pool[T]) endWarming() {
 	}
 }
 
-// warmth returns what is open, what the dials suffer from, and a channel that is
-// closed when that may have changed.
-func (p *Pool[T]) warmth() (live int, failing error, changed <-chan struct{}) {
+// warmth returns what is open, what the dials suffer from, whether to try again is
+// no use for now, and a channel that is closed when that may have changed. What is
+// open while the server is down, and will not come back, counts for nothing.
+func (p *Pool[T]) warmth() (live int, failing error, refused bool, changed <-chan struct{}) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.liveLocked(), p.mu.pace.Failing(), p.changedLocked()
+	pace, now := &p.mu.pace, p.now()
+	live, failing = p.liveLocked(), pace.Failing()
+	if failing != nil && p.mu.outage && !p.hopefulLocked(now) {
+		live = 0
+	}
+	_, permanent := failing.(*permanentError)
+	return live, failing, permanent && pace.Fresh(now), p.changedLocked()
 }
 
 // changedLocked returns a channel that announceLocked closes.

@@ -4,6 +4,7 @@
 package pace
 
 import (
+	"math"
 	"math/rand/v2"
 	"time"
 )
@@ -27,19 +28,37 @@ type Pace struct {
 	// (RFC 5681, section 4.1). INVARIANT: 1 <= window <= MaxWindow.
 	window int
 
-	failing bool // the last dial failed
-	down    bool // and has for DownAfter
-	err     error
-	since   time.Duration // of the first failure in a row
+	failing  bool // the last dial failed
+	down     bool // and has for DownAfter
+	doubted  bool // it was down, and is again with the next failure
+	refused  bool // the last failure was of a kind that trying again does not mend
+	err      error
+	since    time.Duration // of the first failure in a row
+	failedAt time.Duration // of the last one
+	downAt   time.Duration // when the row is an outage if nothing succeeds before
 
-	backoff time.Duration // the longest that the current pause may be
-	readyAt time.Duration // and when it ends
+	// After a failure there are two pauses: one for those who want a connection, and
+	// a longer one for finding out, with nobody there, that the server is back.
+	backoff, rest   time.Duration // the longest that they may be now
+	readyAt, restAt time.Duration // when they end
 }
 
 // initialWindow is how many dials a pool starts at once before it knows anything
 // of its server, or of a crowd: two, so that one slow dial does not stand in the way
 // of all.
 const initialWindow = 2
+
+// LongestRest bounds the pauses that BackoffMax does not: those between dials for
+// nobody, and those after a refusal that trying again does not mend. Of a wrong
+// password it makes at most seven logins in the first quarter of an hour, and three
+// to six in each that follows, however many callers come: where servers lock an
+// account, they do so after five to ten within a quarter or half of an hour, or
+// after a number in a row, which no pace avoids. And five minutes after the
+// password has been corrected, at the latest, the service works again by itself.
+const LongestRest = 5 * time.Minute
+
+// firstRefusal is the pause after the first refusal. It doubles with each.
+const firstRefusal = 10 * time.Second
 
 // New returns the pace of a pool that has not dialled yet.
 func New(c Config) Pace {
@@ -59,21 +78,29 @@ func (p *Pace) Since() time.Duration { return p.since }
 // Down reports whether dials have failed for DownAfter with no success.
 func (p *Pace) Down() bool { return p.down }
 
-// ReadyAt returns the end of the pause after the last failure. A time that has
-// passed means no pause.
+// ReadyAt returns when the next dial may start that somebody wants. A time that
+// has passed means no pause.
 func (p *Pace) ReadyAt() (at time.Duration, paused bool) { return p.readyAt, p.failing }
+
+// RestAt is ReadyAt for a dial that nobody wants.
+func (p *Pace) RestAt() (at time.Duration, paused bool) { return p.restAt, p.failing }
+
+// Fresh reports whether the last failure still says how things are: its pause
+// lasts, or could.
+func (p *Pace) Fresh(now time.Duration) bool {
+	return p.failing && (now < p.readyAt || now-p.failedAt < p.BackoffMax)
+}
 
 // DownAt returns when the present row of failures becomes an outage if nothing
 // succeeds before, and whether there is such a row and it is not one yet.
 func (p *Pace) DownAt() (at time.Duration, ok bool) {
-	at = p.since + p.DownAfter
-	return at, p.failing && !p.down && at > p.since // no overflow: DownAfter may be forever
+	return p.downAt, p.failing && !p.down && p.downAt != never
 }
 
 // Succeeded tells of a dial that succeeded.
 func (p *Pace) Succeeded() {
 	p.window += min(p.window, p.MaxWindow-p.window) // doubling may overflow
-	p.failing, p.down, p.err, p.backoff = false, false, nil, 0
+	*p = Pace{Config: p.Config, window: p.window}
 }
 
 // Rested tells that no dial is under way or wanted. A crowd that comes next may be
@@ -83,38 +110,81 @@ func (p *Pace) Succeeded() {
 func (p *Pace) Rested() { p.window = min(p.window, initialWindow) }
 
 // Resumed tells that dials may be started again after a time in which none could
-// be: what failed before says nothing of now, but that one should go slowly.
+// be, or that something has changed at the server: what failed before says nothing
+// of now, but that one should go slowly.
 func (p *Pace) Resumed(now time.Duration) {
 	if p.failing {
-		p.since, p.down = now, false
+		p.since, p.down, p.doubted = now, false, false
+		p.downAt = later(now, p.DownAfter)
+		p.readyAt, p.restAt = now, now
+	}
+}
+
+// Doubt tells that a dial starts for somebody and that the last failure is too
+// long ago to say how things are. The outage goes on with the next failure, or if
+// there is no answer for DownAfter.
+func (p *Pace) Doubt(now time.Duration) {
+	if p.down {
+		p.down, p.doubted, p.downAt = false, true, later(now, p.DownAfter)
 	}
 }
 
 // Failed tells of a dial, started and failed at the given times.
-func (p *Pace) Failed(started, now time.Duration, err error) {
+func (p *Pace) Failed(started, now time.Duration, err error) { p.failed(started, now, err, false) }
+
+// Refused tells of a dial that failed in a way that trying again does not mend. It
+// is an outage at once.
+func (p *Pace) Refused(started, now time.Duration, err error) { p.failed(started, now, err, true) }
+
+func (p *Pace) failed(started, now time.Duration, err error, refused bool) {
 	if !p.failing {
-		p.failing, p.since = true, now
+		p.failing, p.since, p.downAt = true, now, later(now, p.DownAfter)
 	}
-	p.err, p.window = err, 1
+	p.err, p.window, p.failedAt = err, 1, now
 	// Dials that were under way when the pause began know nothing new: only one
 	// started after it may lengthen it.
-	if p.backoff == 0 || started >= p.readyAt {
-		p.pause(now)
+	if p.backoff == 0 || started >= p.readyAt || refused && !p.refused {
+		p.pause(now, refused)
 	}
+	p.refused = refused
+	p.down = p.down || p.doubted || refused
+	p.doubted = false
 	p.Observe(now)
 }
 
 // Observe tells that time has passed.
 func (p *Pace) Observe(now time.Duration) {
 	if at, ok := p.DownAt(); ok && now >= at {
-		p.down = true
+		p.down, p.doubted = true, false
 	}
 }
 
-// pause draws the next pause: exponential, with full jitter, so that a thousand
+// pause draws the next pauses: exponential, with full jitter, so that a thousand
 // clients of one server do not come back at once (M. Brooker, "Exponential
-// Backoff And Jitter", AWS Architecture Blog, 2015).
-func (p *Pace) pause(now time.Duration) {
+// Backoff And Jitter", AWS Architecture Blog, 2015). One that is to spare an account
+// is at least half of what it may be.
+func (p *Pace) pause(now time.Duration, refused bool) {
+	longest := max(p.BackoffMax, LongestRest)
+	if refused {
+		p.backoff = min(max(2*p.backoff, p.BackoffMin, firstRefusal), longest)
+		p.readyAt = now + p.backoff - rand.N(p.backoff/2)
+		p.rest, p.restAt = p.backoff, p.readyAt
+		return
+	}
 	p.backoff = min(max(2*p.backoff, p.BackoffMin), p.BackoffMax)
 	p.readyAt = now + rand.N(p.backoff) + 1
+	p.rest, p.restAt = min(max(2*p.rest, p.BackoffMin), longest), p.readyAt
+	if p.rest > p.backoff {
+		p.restAt = max(p.readyAt, now+rand.N(p.rest)+1)
+	}
+}
+
+const never = time.Duration(math.MaxInt64)
+
+// later returns the time that is d after t, or never.
+func later(t, d time.Duration) time.Duration {
+	if sum := t + d; sum > t {
+		return sum
+	}
+	return never
 }

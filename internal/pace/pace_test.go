@@ -325,3 +325,70 @@ func TestAWindowWithoutALimitNeverOverflows(t *testing.T) {
 	}
 	require.Equal(t, math.MaxInt, p.Window())
 }
+
+func TestARefusalIsAnOutageAtOnceAndSparesTheServer(t *testing.T) {
+	fromEachStart(t, func(t *testing.T, start time.Duration) {
+		for range 100 {
+			p := New(Config{MaxWindow: 8, BackoffMin: 1, BackoffMax: second, DownAfter: forever})
+			p.Failed(start, start, errDial)
+			p.Refused(start, start, errDial)
+			require.True(t, p.Down())
+			now, longest := start, firstRefusal
+			for range 8 {
+				at, paused := p.ReadyAt()
+				require.True(t, paused)
+				require.Greater(t, at, now+longest/2-1)
+				require.LessOrEqual(t, at, now+longest)
+				require.True(t, p.Fresh(at-1))
+				now, longest = at, min(2*longest, LongestRest)
+				p.Refused(now, now, errDial)
+			}
+			p.Failed(now+LongestRest, now+LongestRest, errDial)
+			at, _ := p.ReadyAt()
+			require.LessOrEqual(t, at, now+LongestRest+second, "what may get better is tried as usual")
+			require.True(t, p.Down())
+		}
+	})
+}
+
+func TestWithNobodyThereThePausesGrowToMinutes(t *testing.T) {
+	fromEachStart(t, func(t *testing.T, start time.Duration) {
+		p, now, n := New(config), start, 0
+		for ; now < start+time.Hour; n++ {
+			p.Failed(now, now, errDial)
+			ready, _ := p.ReadyAt()
+			rest, paused := p.RestAt()
+			require.True(t, paused)
+			require.GreaterOrEqual(t, rest, ready)
+			require.LessOrEqual(t, rest, now+LongestRest)
+			now = rest
+		}
+		require.Less(t, n, 100)
+	})
+}
+
+func TestAnOutageInDoubtIsOneAgainAfterAFailureOrDownAfter(t *testing.T) {
+	fromEachStart(t, func(t *testing.T, start time.Duration) {
+		p := New(config)
+		p.Doubt(start)
+		require.False(t, p.Down(), "there is nothing to doubt")
+		p.Failed(start, start, errDial)
+		p.Observe(start + 3*second)
+		require.True(t, p.Down())
+		require.False(t, p.Fresh(start+3*second))
+
+		now := start + time.Hour
+		p.Doubt(now)
+		require.False(t, p.Down())
+		p.Failed(now, now+1, errDial)
+		require.True(t, p.Down())
+		require.True(t, p.Fresh(now+1))
+
+		p.Doubt(now + time.Hour)
+		at, ok := p.DownAt()
+		require.True(t, ok)
+		require.Equal(t, now+time.Hour+3*second, at)
+		p.Observe(at)
+		require.True(t, p.Down())
+	})
+}
