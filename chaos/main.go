@@ -1,4 +1,4 @@
-// Command chaos does fifty-two bad things to this pool and to others, and prints
+// Command chaos does bad things to this pool and to others, and prints
 // a table of what came of it. It exits with 1 if our pool fails one of them; the
 // failures of others are data.
 package main

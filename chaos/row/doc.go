@@ -1,5 +1,5 @@
-// Package row holds the fifty-two things that a pool has to survive. A Row says
-// what is injected and what is required, and its Scenario does the one and
+// Package row holds the things that a pool has to survive: the first fifty-two, and
+// those of the later ones in which a server is involved. A Row says what is injected and what is required, and its Scenario does the one and
 // measures the other, against this pool and against others.
 //
 // A scenario is the same for all pools that it applies to, and so is its verdict.

@@ -7,7 +7,7 @@ import (
 	"github.com/connpool/connpool/chaos/row/pool"
 )
 
-// Row is one of the fifty-two.
+// Row is one of them.
 type Row struct {
 	Number   int
 	Name     string
@@ -24,12 +24,14 @@ var (
 	onlyOurs   = []pool.Kind{pool.Ours}
 	withSQL    = []pool.Kind{pool.Ours, pool.Pgxpool, pool.SQL} // where connections are sessions, or have hooks
 	withPuddle = []pool.Kind{pool.Ours, pool.Puddle}
+	withMySQL  = []pool.Kind{pool.Ours, pool.SQL}
 )
 
 // All returns the rows in order.
 func All() []Row {
 	rows := slices.Concat(leaseRows(), queueRows(), dialRows(), panicRows(), hookRows(), closeRows(),
-		sizeRows(), contractRows(), sessionRows(), outageRows(), networkRows(), buildRows())
+		sizeRows(), contractRows(), sessionRows(), outageRows(), networkRows(), buildRows(),
+		failoverRows())
 	slices.SortFunc(rows, func(a, b Row) int { return cmp.Compare(a.Number, b.Number) })
 	return rows
 }

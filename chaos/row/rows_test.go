@@ -1,6 +1,7 @@
 package row
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -64,6 +65,10 @@ func TestFault49_ACohortIsReplacedSpreadOut(t *testing.T)                    { s
 func TestFault50_AStandstillEvictsNobody(t *testing.T)                       { survives(t, 50) }
 func TestFault51_ItBuildsForOtherMachines(t *testing.T)                      { survives(t, 51) }
 func TestFault52_ErrorsAreToldApart(t *testing.T)                            { survives(t, 52) }
+func TestFault53_WritersLeaveADemotedServer(t *testing.T)                    { survives(t, 53) }
+func TestFault54_ReadersLeaveADemotedServer(t *testing.T)                    { survives(t, 54) }
+func TestFault55_AnotherSystemsOutageCostsNoSession(t *testing.T)            { survives(t, 55) }
+func TestFault56_DeadAddressesOfANameAreGotOver(t *testing.T)                { survives(t, 56) }
 
 // survives runs a row against our pool. Rows that judge by time are tried once
 // more.
@@ -72,7 +77,10 @@ func survives(t *testing.T, number int) {
 	if testing.Short() {
 		t.Skip("the rows take seconds each and need servers")
 	}
-	r := All()[number-1]
+	all := All()
+	at := slices.IndexFunc(all, func(r Row) bool { return r.Number == number })
+	require.GreaterOrEqual(t, at, 0, "there is no row %d", number)
+	r := all[at]
 	outcome := Run(t.Context(), r, pool.Ours)
 	if outcome.Verdict == Failed && r.Timed {
 		t.Logf("once more after: %s", outcome.Seen)

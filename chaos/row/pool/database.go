@@ -19,9 +19,11 @@ type DBSetup struct {
 	Max int
 
 	Dial           func(ctx context.Context, network, addr string) (net.Conn, error) // default: net's
+	Lookup         func(ctx context.Context, host string) ([]string, error)          // default: net's
 	ConnectTimeout time.Duration
 	CheckTimeout   time.Duration // of the check of an idle session; database/sql has none
 	CheckAfterIdle time.Duration // ours; the others check after 1 s
+	CheckEvery     time.Duration // ours: CheckInterval; pgxpool: HealthCheckPeriod; database/sql has none
 
 	Reset func(context.Context, *pgx.Conn) error // pgxpool: AfterRelease; database/sql: ResetSession
 
@@ -32,6 +34,7 @@ type DBSetup struct {
 type DB interface {
 	Exec(ctx context.Context, statement string) error
 	Session(ctx context.Context) (Session, error)
+	Work(ctx context.Context, work func() error) error // runs it while a session is borrowed
 	Close()
 }
 
@@ -76,6 +79,9 @@ func (s DBSetup) apply(cfg *pgx.ConnConfig) *pgx.ConnConfig {
 	cfg.DefaultQueryExecMode = pgx.QueryExecModeSimpleProtocol
 	if s.Dial != nil {
 		cfg.DialFunc = s.Dial
+	}
+	if s.Lookup != nil {
+		cfg.LookupFunc = s.Lookup
 	}
 	if s.ConnectTimeout > 0 {
 		cfg.ConnectTimeout = s.ConnectTimeout

@@ -28,8 +28,11 @@ func openOurDB(s DBSetup, login *pgx.ConnConfig, opens *atomic.Int64) (DB, error
 		return conn, err
 	}
 	cfg.Reset = s.Reset
+	cfg.CheckInterval = s.CheckEvery
 	cfg.MaxSize = s.Max
-	cfg.ConnectTimeout = s.ConnectTimeout
+	if s.ConnectTimeout > 0 {
+		cfg.ConnectTimeout = s.ConnectTimeout
+	}
 	cfg.CheckTimeout = s.CheckTimeout
 	cfg.CheckAfterIdle = s.CheckAfterIdle
 	cfg.Logger = slog.New(slog.DiscardHandler)
@@ -53,6 +56,10 @@ func (db ourDB) Session(ctx context.Context) (Session, error) {
 		return nil, err
 	}
 	return pgxSession{lease.Conn(), lease.Release}, nil
+}
+
+func (db ourDB) Work(ctx context.Context, work func() error) error {
+	return db.Do(ctx, func(context.Context, *pgx.Conn) error { return work() })
 }
 
 func (db ourDB) Close() { _ = db.Pool.Close() } // always nil

@@ -19,6 +19,9 @@ func openPgxDB(s DBSetup, opens *atomic.Int64) (DB, error) {
 	s.apply(cfg.ConnConfig)
 	cfg.MaxConns = int32(s.Max)
 	cfg.PingTimeout = s.CheckTimeout
+	if s.CheckEvery > 0 {
+		cfg.HealthCheckPeriod = s.CheckEvery
+	}
 	cfg.AfterConnect = func(context.Context, *pgx.Conn) error { opens.Add(1); return nil }
 	if s.Reset != nil {
 		cfg.AfterRelease = func(conn *pgx.Conn) bool {
@@ -42,4 +45,8 @@ func (db pgxDB) Session(ctx context.Context) (Session, error) {
 		return nil, err
 	}
 	return pgxSession{conn.Conn(), conn.Release}, nil
+}
+
+func (db pgxDB) Work(ctx context.Context, work func() error) error {
+	return db.AcquireFunc(ctx, func(*pgxpool.Conn) error { return work() })
 }

@@ -38,6 +38,15 @@ func (db sqlDB) Session(ctx context.Context) (Session, error) {
 	return sqlSession{conn}, nil
 }
 
+func (db sqlDB) Work(ctx context.Context, work func() error) error {
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	return conn.Raw(func(any) error { return work() })
+}
+
 func (db sqlDB) Close() { _ = db.DB.Close() } // the errors are of sessions that end badly
 
 type sqlSession struct{ conn *sql.Conn }
