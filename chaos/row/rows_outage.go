@@ -130,7 +130,9 @@ func (t *Trial) bouncer(postgres *pgtest.Server) *servertest.PgBouncer {
 func (t *Trial) crashOf(name, dsn string, victim mortal, postgres *pgtest.Server) {
 	const size, callers = 10, 60
 	db := t.openDB(pool.DBSetup{DSN: dsn, Max: size, Edit: func(c *pgConfig) { c.DownAfter = 3 * time.Second }})
-	c := &crowd{t: t, db: db, stop: make(chan struct{})}
+	c := &crowd{t: t, stop: make(chan struct{}), query: func(ctx context.Context) error {
+		return db.Exec(ctx, "select 1")
+	}}
 	c.start(callers)
 	t.Require(c.awaitServed(callers), "%s: the crowd is not served", name)
 	t.Must(victim.Kill(), "killing "+name)
@@ -154,7 +156,7 @@ func (t *Trial) crashOf(name, dsn string, victim mortal, postgres *pgtest.Server
 // crowd is callers who query again and again.
 type crowd struct {
 	t      *Trial
-	db     *sessions
+	query  func(context.Context) error
 	stop   chan struct{}
 	all    sync.WaitGroup
 	served atomic.Int64
@@ -166,7 +168,7 @@ func (c *crowd) start(callers int) {
 		c.all.Go(func() {
 			for c.goesOn() {
 				ctx, cancel := context.WithTimeout(c.t.ctx, patience)
-				err := c.db.Exec(ctx, "select 1")
+				err := c.query(ctx)
 				cancel()
 				if err != nil {
 					c.failed.Add(1)

@@ -69,6 +69,13 @@ func TestFault53_WritersLeaveADemotedServer(t *testing.T)                    { s
 func TestFault54_ReadersLeaveADemotedServer(t *testing.T)                    { survives(t, 54) }
 func TestFault55_AnotherSystemsOutageCostsNoSession(t *testing.T)            { survives(t, 55) }
 func TestFault56_DeadAddressesOfANameAreGotOver(t *testing.T)                { survives(t, 56) }
+func TestFault109_ConnectionsThatWaitTimeoutEndsFailNobody(t *testing.T)     { survives(t, 109) }
+func TestFault110_KilledConnectionsFailNobody(t *testing.T)                  { survives(t, 110) }
+func TestFault111_AServerWithFewerConnectionsServesAll(t *testing.T)         { survives(t, 111) }
+func TestFault112_AReadOnlyMySQLIsLeft(t *testing.T)                         { survives(t, 112) }
+func TestFault113_ACrashOfMySQLIsWaitedOut(t *testing.T)                     { survives(t, 113) }
+func TestFault114_ALateResultReachesNobody(t *testing.T)                     { survives(t, 114) }
+func TestFault115_WhatAProxyCutsFailsNobody(t *testing.T)                    { survives(t, 115) }
 
 // survives runs a row against our pool. Rows that judge by time are tried once
 // more.

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 
+	"github.com/go-sql-driver/mysql"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -94,13 +95,15 @@ func (t *Trial) sqlHandle(dsn string, dial dialFunc, size int) *sql.DB {
 	return t.sqlOver(stdlib.GetConnector(*login), size)
 }
 
-func (t *Trial) sqlOver(connector driver.Connector, size int) *sql.DB {
+func (t *Trial) sqlOver(connector driver.Connector, size int, edits ...func(*sqlConfig)) *sql.DB {
 	var db *sql.DB
 	if t.Ours() {
+		cfg := sqlConfig{MaxSize: size, IsBad: readOnly, Logger: slog.New(slog.DiscardHandler)}
+		for _, edit := range edits {
+			edit(&cfg)
+		}
 		var err error
-		db, _, err = sqlconn.Open(connector, sqlConfig{
-			MaxSize: size, IsBad: readOnly, Logger: slog.New(slog.DiscardHandler),
-		}, sqlconn.Options{})
+		db, _, err = sqlconn.Open(connector, cfg, sqlconn.Options{})
 		t.Must(err, "opening the pool")
 	} else {
 		db = sql.OpenDB(connector)
@@ -113,8 +116,10 @@ func (t *Trial) sqlOver(connector driver.Connector, size int) *sql.DB {
 
 // readOnly is an IsBad that knows a server which takes no writes any more.
 func readOnly(err error) bool {
-	var refused *pgconn.PgError
-	return errors.As(err, &refused) && refused.Code == "25006" || connpool.DefaultIsBad(err)
+	var postgres *pgconn.PgError
+	var maria *mysql.MySQLError
+	return errors.As(err, &postgres) && postgres.Code == "25006" ||
+		errors.As(err, &maria) && maria.Number == 1290 || connpool.DefaultIsBad(err)
 }
 
 func pgxWays(exec, row, tx pgxHandle) []way {
