@@ -76,8 +76,8 @@ func (p *Pool[T]) failLocked(now time.Duration) (began bool) {
 	return began
 }
 
-// hopefulLocked reports whether a connection is open that may come back to those
-// who wait.
+// hopefulLocked reports whether a connection is open that may come back to callers
+// that wait.
 func (p *Pool[T]) hopefulLocked(now time.Duration) bool {
 	for n := uint32(0); n < p.mu.high && p.liveLocked() > 0; n++ {
 		switch s := p.seats.at(n); s.word.Load().State() {
@@ -210,7 +210,7 @@ func (p *Pool[T]) probe() {
 // holds the Budget's unit for it.
 func (p *Pool[T]) dialLocked(now time.Duration) {
 	if !p.mu.pace.Fresh(now) {
-		p.mu.pace.Doubt(now) // who comes now waits for what this dial says
+		p.mu.pace.Doubt(now) // a caller that comes now waits for what this dial says
 	}
 	s := p.emptyLocked()
 	for w := s.word.Load(); !s.word.CAS(w, w.Open()); w = s.word.Load() {

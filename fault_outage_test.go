@@ -12,8 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// These tests are about what a pool does while its server cannot be reached: whom
-// it fails and when, how often it dials, and what it says.
+// These tests are about what a pool does while its server cannot be reached: which
+// callers it fails and when, and how often it dials.
 
 // outages records when outages begin and end.
 type outages struct{ began, ended atomic.Int64 }
@@ -221,7 +221,7 @@ func TestFault59_AWrongPasswordIsTriedSeldom(t *testing.T) {
 	}
 }
 
-// TestFault59_WithNobodyThereADeadServerIsHardlyDialled, and who comes then gets a
+// TestFault59_WithNobodyThereADeadServerIsHardlyDialled, and a caller that comes gets a
 // dial at once, and its outcome rather than an error of long ago.
 func TestFault59_WithNobodyThereADeadServerIsHardlyDialled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -193,9 +193,10 @@ func TestConcurrentWarmsShareTheirDials(t *testing.T) {
 
 func TestConcurrentWarmsAllGetTheError(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p, f := newPool(t, func(c *Config[*fakeConn]) { c.MinSize = 4 })
+		f := newFactory(t)
 		f.delayBy(time.Second)
 		f.failWith(errRefused)
+		p := f.newPool(func(c *Config[*fakeConn]) { c.MinSize = 4 }) // which dials at once
 		done := make(chan error, 10)
 		for range cap(done) {
 			go func() { done <- p.Warm(t.Context()) }()
