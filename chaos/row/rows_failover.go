@@ -11,8 +11,8 @@ import (
 	"github.com/connpool/connpool/chaos/row/pool"
 )
 
-// Rows about what a fail-over, a dead address or another system's outage do to a
-// pool of PostgreSQL sessions.
+// Rows about what a fail-over, a dead address, a wrong password or another
+// system's outage do to a pool of PostgreSQL sessions.
 func failoverRows() []Row {
 	return []Row{
 		{
@@ -33,6 +33,14 @@ func failoverRows() []Row {
 			Number: 56, Name: "a name with dead addresses", On: withSQL, Scenario: deadAddresses,
 			Injected: "a name of three addresses: two that swallow packets and a good one; connect_timeout=1",
 			Required: "the first caller is served within 4 s",
+		}, {
+			Number: 58, Name: "gone while one is held", On: withSQL, Scenario: goneWhileHeld,
+			Injected: "a session is held, PostgreSQL is killed for good; a call with 4 s, and another 2 s after it",
+			Required: "the other fails within 1 s",
+		}, {
+			Number: 59, Name: "a wrong password", On: withSQL, Scenario: wrongPassword,
+			Injected: "20 callers at once with a password that is refused, pool of 20; then 3 s with none",
+			Required: "all fail within 2 s; at most 5 logins, and 1 more in the silence",
 		},
 	}
 }
@@ -164,6 +172,44 @@ func deadAddresses(t *Trial) {
 	err = db.Exec(t.For(2*patience), "select 1")
 	t.Sawf("%s after %v", errText(err), ms(time.Since(began)))
 	t.Require(err == nil && time.Since(began) < 4*time.Second, "not served in time")
+}
+
+func goneWhileHeld(t *Trial) {
+	server := t.postgres(nil)
+	db := t.openDB(pool.DBSetup{DSN: server.DSN(), Max: 4})
+	held := db.session("the long one")
+	defer held.Release()
+	t.Must(server.Kill(), "killing PostgreSQL")
+	_ = db.Exec(t.For(4*time.Second), "select 1") // it may wait for the server's return
+	time.Sleep(2 * time.Second)
+	began := time.Now()
+	err := db.Exec(t.For(4*time.Second), "select 1")
+	took := time.Since(began)
+	t.Sawf("%s after %v", errText(err), ms(took))
+	t.Require(err != nil && took < time.Second, "the caller waits for a server that is gone")
+}
+
+func wrongPassword(t *Trial) {
+	const callers = 20
+	server := t.postgres(nil)
+	var logins atomic.Int64
+	db := t.openDB(pool.DBSetup{
+		DSN: server.DSN() + "&password=wrong&sslmode=disable", Max: callers,
+		Dial: func(ctx context.Context, network, addr string) (net.Conn, error) {
+			logins.Add(1)
+			return new(net.Dialer).DialContext(ctx, network, addr)
+		},
+	})
+	began := time.Now()
+	failed := atOnce(callers, func() error { return db.Exec(t.For(patience), "select 1") })
+	took := time.Since(began)
+	crowd := logins.Load()
+	time.Sleep(3 * time.Second)
+	alone := logins.Load() - crowd
+	t.Sawf("%d of %d failed within %v, %d logins, then %d with nobody there",
+		len(failed), callers, ms(took), crowd, alone)
+	t.Require(len(failed) == callers && took < 2*time.Second, "not all failed at once")
+	t.Require(crowd <= 5 && alone <= 1, "too many logins: accounts are locked for that")
 }
 
 // sameLogin returns a server's DSN with another address.
