@@ -181,7 +181,7 @@ func TestAHandshakeThatTheServerDoesNotAnswerEndsInTime(t *testing.T) {
 			_, err := ask(conn, "silence")
 			return err
 		}}, func(c *connpool.Config[net.Conn]) { c.ConnectTimeout = 20 * time.Millisecond })
-		require.ErrorIs(t, pool.Warm(t.Context()), context.DeadlineExceeded)
+		require.ErrorIs(t, pool.Warm(t.Context()), connpool.ErrUnreachable)
 		require.Eventually(t, func() bool { return pool.Stats().Abandoned == 0 }, patience, time.Millisecond, "it saw its deadline")
 	})
 }

@@ -88,7 +88,7 @@ func TestAnAfterConnectThatHangsIsGivenUp(t *testing.T) {
 			return nil
 		}
 	})
-	require.ErrorIs(t, pool.Ping(patient(t)), context.DeadlineExceeded)
+	require.ErrorIs(t, pool.Ping(patient(t)), connpool.ErrUnreachable)
 	await(t, func() bool { return pool.Ping(patient(t)) == nil }) // on another connection
 	w := watch(t, server)
 	require.Equal(t, 2, w.sessions())
@@ -115,7 +115,7 @@ func TestAnAfterConnectThatIsCutShortIsOverBeforeTheNextBegins(t *testing.T) {
 		}
 	})
 	await(t, func() bool {
-		require.ErrorIs(t, pool.Ping(patient(t)), context.DeadlineExceeded)
+		require.ErrorIs(t, pool.Ping(patient(t)), connpool.ErrUnreachable)
 		return calls.Load() == 4
 	})
 	require.NoError(t, pool.Connpool().Shutdown(patient(t)))

@@ -1,6 +1,7 @@
 package pgxconn_test
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -12,7 +13,7 @@ func TestStatCountsWhatPgxpoolsCounts(t *testing.T) {
 		{"acquires, waits, cancels and connections", func(p *twin) {
 			count := func() {
 				s := p.stat()
-				p.note(s.AcquireCount(), s.CanceledAcquireCount(), s.EmptyAcquireCount(), s.NewConnsCount(),
+				p.note(s.AcquireCount(), s.CanceledAcquireCount(), s.NewConnsCount(),
 					s.AcquiredConns(), s.IdleConns(), s.TotalConns(), s.MaxConns())
 			}
 			count()
@@ -34,6 +35,19 @@ func TestStatCountsWhatPgxpoolsCounts(t *testing.T) {
 			count()
 		}},
 	})
+}
+
+// pgxpool's are of acquires that succeeded.
+func TestEmptyAcquiresIncludeThoseThatFailed(t *testing.T) {
+	pool, _ := startPool(t, size(1))
+	held := acquireAll(t, pool, 1)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	_, err := pool.Acquire(ctx)
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	require.EqualValues(t, 2, pool.Stat().EmptyAcquireCount())
+	require.GreaterOrEqual(t, pool.Stat().EmptyAcquireWaitTime(), 20*time.Millisecond)
+	release(held...)
 }
 
 func TestStatAddsUp(t *testing.T) {

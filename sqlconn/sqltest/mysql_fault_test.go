@@ -13,10 +13,15 @@ import (
 	"github.com/jmoiron/sqlx"
 	"github.com/stretchr/testify/require"
 
+	"github.com/connpool/connpool"
 	"github.com/connpool/connpool/internal/servertest"
 )
 
-const errQueryInterrupted = 1317
+// Codes of MySQL's errors.
+const (
+	errReadOnlyOption   = 1290
+	errQueryInterrupted = 1317
+)
 
 func code(err error) uint16 {
 	var mysqlErr *mysql.MySQLError
@@ -180,6 +185,33 @@ func TestFault112_AServerThatHasBecomeReadOnlyIsLeft(t *testing.T) {
 	var n int
 	require.NoError(t, watch(t, promoted).Get(&n, `select count(*) from test.writes`))
 	require.Equal(t, 3*size, n, "each write once, where writes are taken")
+}
+
+// Without rejectReadOnly the driver reports the error as one of the statement.
+// An IsBad that knows it does the same.
+func TestFault112_IsBadCanKnowAReadOnlyServer(t *testing.T) {
+	const size = 4
+	old, promoted := servertest.NewMariaDB(t, nil), servertest.NewMariaDB(t, nil)
+	for _, server := range []*servertest.MariaDB{old, promoted} {
+		watch(t, server).MustExec(`create table test.writes (n int)`)
+	}
+	var addr atomic.Value
+	addr.Store(old.Addr())
+	cfg := config{MaxSize: size, IsBad: func(err error) bool {
+		return code(err) == errReadOnlyOption || connpool.DefaultIsBad(err)
+	}}
+	db, _ := openMySQL(t, old.PlainDSN(), cfg, through(func() string { return addr.Load().(string) }))
+	holdAll(t, db, size)
+	watch(t, old).MustExec(`set global read_only = 1`)
+	addr.Store(promoted.Addr())
+	failed := 0
+	for range 20 {
+		if _, err := db.ExecContext(patient(t), `insert into writes values (1)`); err != nil {
+			require.EqualValues(t, errReadOnlyOption, code(err))
+			failed++
+		}
+	}
+	require.LessOrEqual(t, failed, size, "each connection is given up at its first error")
 }
 
 func TestFault113_ACrashUnderLoadIsOver(t *testing.T) {
