@@ -67,6 +67,9 @@
 //	a connection or ends the process    driver.Valuer which CopyFrom meets ends the
 //	                                    process here too
 //	Stat counts attempts to connect     connections opened
+//	EmptyAcquireCount, AcquireDuration  of all acquires that waited, also those that
+//	and EmptyAcquireWaitTime are of     failed
+//	acquires that succeeded
 //	NewWithConfig panics on a Config    returns an error
 //	not made by ParseConfig
 //	AcquireTracer, ReleaseTracer        have this Pool in their signature; see the

@@ -37,15 +37,17 @@ type failingWith struct{ err error }
 func (c failingWith) Connect(context.Context) (driver.Conn, error) { return nil, c.err }
 func (c failingWith) Driver() driver.Driver                        { return nil }
 
-func TestFault102_WhatADriverSaysAboutItsDSNIsTheOperationsError(t *testing.T) {
+func TestFault102_WhatADriverSaysAboutItsDSNIsTheOperationsErrorAtOnce(t *testing.T) {
 	_, badURL := url.Parse("postgres://%zz")
 	_, badPort := strconv.Atoi("port")
 	for _, err := range []error{badURL, badPort, fmt.Errorf("no such host: %w", badPort)} {
 		synctest.Test(t, func(t *testing.T) {
 			db := sqlconn.OpenDB(failingWith{err}, config{Logger: quiet})
+			began := time.Now()
 			for _, got := range everyOperation(db) {
 				require.True(t, got == err, "%v", got) //nolint:errorlint // as people compare
 			}
+			require.Zero(t, time.Since(began))
 			must(t, db.Close())
 		})
 	}
@@ -63,9 +65,11 @@ func TestFault102_PgxsParseErrorComesAsItIs(t *testing.T) {
 	require.ErrorContains(t, want, "cannot parse")
 	synctest.Test(t, func(t *testing.T) {
 		db := sqlconn.OpenDB(connector, config{Logger: quiet})
+		began := time.Now()
 		err := db.Ping()
 		require.IsType(t, want, err)
 		require.EqualError(t, err, want.Error())
+		require.Zero(t, time.Since(began))
 		must(t, db.Close())
 	})
 }
