@@ -24,14 +24,14 @@ var (
 	onlyOurs   = []pool.Kind{pool.Ours}
 	withSQL    = []pool.Kind{pool.Ours, pool.Pgxpool, pool.SQL} // where connections are sessions, or have hooks
 	withPuddle = []pool.Kind{pool.Ours, pool.Puddle}
-	withMySQL  = []pool.Kind{pool.Ours, pool.SQL}
+	sqlHandles = []pool.Kind{pool.Ours, pool.SQL} // sqlconn beside a plain handle
 )
 
 // All returns the rows in order.
 func All() []Row {
 	rows := slices.Concat(leaseRows(), queueRows(), dialRows(), panicRows(), hookRows(), closeRows(),
 		sizeRows(), contractRows(), sessionRows(), outageRows(), networkRows(), buildRows(),
-		failoverRows(), mysqlRows())
+		failoverRows(), mysqlRows(), idleRows())
 	slices.SortFunc(rows, func(a, b Row) int { return cmp.Compare(a.Number, b.Number) })
 	return rows
 }

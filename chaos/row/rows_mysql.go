@@ -20,33 +20,33 @@ import (
 func mysqlRows() []Row {
 	return []Row{
 		{
-			Number: 109, Name: "wait_timeout", On: withMySQL, Scenario: waitTimeout,
+			Number: 109, Name: "wait_timeout", On: sqlHandles, Scenario: waitTimeout,
 			Injected: "MariaDB ends 4 idle connections by its wait_timeout; then 8 queries at once",
 			Required: "no user's error",
 		}, {
-			Number: 110, Name: "KILL CONNECTION", On: withMySQL, Scenario: killedConnections,
+			Number: 110, Name: "KILL CONNECTION", On: sqlHandles, Scenario: killedConnections,
 			Injected: "4 idle connections are killed; then 8 queries at once",
 			Required: "no user's error",
 		}, {
-			Number: 111, Name: "max_connections", On: withMySQL, Scenario: fewerThanThePool,
+			Number: 111, Name: "max_connections", On: sqlHandles, Scenario: fewerThanThePool,
 			Injected: "pool of 30, MariaDB with max_connections 10; 30 callers, 10 queries each of 10 ms",
 			Required: "all are served by the connections there are",
 		}, {
-			Number: 112, Name: "read-only after a fail-over", On: withMySQL, Scenario: demotedMySQL,
+			Number: 112, Name: "read-only after a fail-over", On: sqlHandles, Scenario: demotedMySQL,
 			Injected: "MariaDB turns read-only with 4 idle connections, its name leads to a new primary; " +
 				"12 writes, with rejectReadOnly and without",
 			Required: "no write fails with it, and without it at most one a connection " +
 				"(sqlconn has an IsBad that knows error 1290)",
 		}, {
-			Number: 113, Name: "a crash under load", On: withMySQL, Scenario: crashedMySQL, Timed: true,
+			Number: 113, Name: "a crash under load", On: sqlHandles, Scenario: crashedMySQL, Timed: true,
 			Injected: "30 callers with 5 s each, pool of 8 (ours with DownAfter 5 s); kill -9 of MariaDB, restart after 0.7 s",
 			Required: "served again within 2 s; at most 100 failed calls",
 		}, {
-			Number: 114, Name: "late results", On: withMySQL, Scenario: lateResults,
+			Number: 114, Name: "late results", On: sqlHandles, Scenario: lateResults,
 			Injected: "100 queries that end about when they are cancelled, each followed by another; pool of 2",
 			Required: "every answer is its own query's",
 		}, {
-			Number: 115, Name: "a proxy's idle timeout", On: withMySQL, Scenario: cutByProxy,
+			Number: 115, Name: "a proxy's idle timeout", On: sqlHandles, Scenario: cutByProxy,
 			Injected: "HAProxy in TCP mode cuts 4 connections that were silent for 1 s; then 8 queries at once",
 			Required: "no user's error",
 		},

@@ -71,6 +71,8 @@ func TestFault55_AnotherSystemsOutageCostsNoSession(t *testing.T)            { s
 func TestFault56_DeadAddressesOfANameAreGotOver(t *testing.T)                { survives(t, 56) }
 func TestFault58_AServerThatIsGoneIsToldThoughASessionIsHeld(t *testing.T)   { survives(t, 58) }
 func TestFault59_AWrongPasswordCostsFewLogins(t *testing.T)                  { survives(t, 59) }
+func TestFault61_TheLastIdleSessionIsKeptAlive(t *testing.T)                 { survives(t, 61) }
+func TestFault64_CancelledQueriesOfSQLKeepTheLimit(t *testing.T)             { survives(t, 64) }
 func TestFault109_ConnectionsThatWaitTimeoutEndsFailNobody(t *testing.T)     { survives(t, 109) }
 func TestFault110_KilledConnectionsFailNobody(t *testing.T)                  { survives(t, 110) }
 func TestFault111_AServerWithFewerConnectionsServesAll(t *testing.T)         { survives(t, 111) }
