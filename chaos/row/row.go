@@ -31,7 +31,7 @@ var (
 func All() []Row {
 	rows := slices.Concat(leaseRows(), queueRows(), dialRows(), panicRows(), hookRows(), closeRows(),
 		sizeRows(), contractRows(), sessionRows(), outageRows(), networkRows(), buildRows(),
-		failoverRows(), mysqlRows(), idleRows())
+		failoverRows(), mysqlRows(), idleRows(), adapterRows())
 	slices.SortFunc(rows, func(a, b Row) int { return cmp.Compare(a.Number, b.Number) })
 	return rows
 }

@@ -72,7 +72,9 @@ func TestFault56_DeadAddressesOfANameAreGotOver(t *testing.T)                { s
 func TestFault58_AServerThatIsGoneIsToldThoughASessionIsHeld(t *testing.T)   { survives(t, 58) }
 func TestFault59_AWrongPasswordCostsFewLogins(t *testing.T)                  { survives(t, 59) }
 func TestFault61_TheLastIdleSessionIsKeptAlive(t *testing.T)                 { survives(t, 61) }
+func TestFault63_NoSettingOfSQLStarvesCallers(t *testing.T)                  { survives(t, 63) }
 func TestFault64_CancelledQueriesOfSQLKeepTheLimit(t *testing.T)             { survives(t, 64) }
+func TestFault66_AGoodbyeEndsItsConnection(t *testing.T)                     { survives(t, 66) }
 func TestFault109_ConnectionsThatWaitTimeoutEndsFailNobody(t *testing.T)     { survives(t, 109) }
 func TestFault110_KilledConnectionsFailNobody(t *testing.T)                  { survives(t, 110) }
 func TestFault111_AServerWithFewerConnectionsServesAll(t *testing.T)         { survives(t, 111) }
