@@ -47,6 +47,8 @@ func versions() []string {
 			versions = append(versions, "puddle "+dep.Version)
 		case "github.com/jackc/pgx/v5":
 			versions = append(versions, "pgxpool "+dep.Version)
+		case "github.com/go-sql-driver/mysql":
+			versions = append(versions, "go-sql-driver/mysql "+dep.Version)
 		}
 	}
 	return versions
@@ -54,7 +56,7 @@ func versions() []string {
 
 // serverVersions asks the programs that are there.
 func serverVersions() (versions []string) {
-	for _, program := range []string{"postgres", "redis-server", "pgbouncer"} {
+	for _, program := range []string{"postgres", "redis-server", "pgbouncer", "mariadbd"} {
 		for _, path := range []string{program, "/usr/sbin/" + program} {
 			out, err := exec.Command(path, "--version").Output()
 			if err != nil {
