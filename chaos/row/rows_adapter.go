@@ -21,7 +21,8 @@ func adapterRows() []Row {
 	return []Row{
 		{
 			Number: 63, Name: "SetMaxIdleConns", On: onlyOurs, Scenario: idleListOfSQL,
-			Injected: "sqlconn with SetMaxIdleConns(4), pool of 4; 16 callers, 50 calls each of the handle and of its pool",
+			Injected: "sqlconn with SetMaxIdleConns(4), pool of 4; " +
+				"16 callers, 50 calls each of the handle and of its pool",
 			Required: "all are served; no more than 4 sessions are opened",
 		}, {
 			Number: 66, Name: "a server that hangs up after a goodbye", On: onlyOurs, Scenario: goodbyes,

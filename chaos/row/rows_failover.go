@@ -17,7 +17,8 @@ func failoverRows() []Row {
 	return []Row{
 		{
 			Number: 53, Name: "a demoted server, written to", On: withSQL, Scenario: demotedWriters,
-			Injected: "4 sessions of a PostgreSQL that turns read-only while its name leads to a new primary; " +
+			Injected: "4 sessions of a PostgreSQL that turns read-only while its name leads to a " +
+				"new primary; " +
 				"40 writes one after the other, by each way to write",
 			Required: "each session fails at most once (sqlconn has an IsBad that knows SQLSTATE 25006)",
 		}, {
@@ -31,11 +32,13 @@ func failoverRows() []Row {
 			Required: "no session is replaced",
 		}, {
 			Number: 56, Name: "a name with dead addresses", On: withSQL, Scenario: deadAddresses,
-			Injected: "a name of three addresses: two that swallow packets and a good one; connect_timeout=1",
+			Injected: "a name of three addresses: two that swallow packets and a good one; " +
+				"connect_timeout=1",
 			Required: "the first caller is served within 4 s",
 		}, {
 			Number: 58, Name: "gone while one is held", On: withSQL, Scenario: goneWhileHeld,
-			Injected: "a session is held, PostgreSQL is killed for good; a call with 4 s, and another 2 s after it",
+			Injected: "a session is held, PostgreSQL is killed for good; " +
+				"a call with 4 s, and another 2 s after it",
 			Required: "the other fails within 1 s",
 		}, {
 			Number: 59, Name: "a wrong password", On: withSQL, Scenario: wrongPassword,
@@ -77,7 +80,9 @@ func demotedWriters(t *Trial) {
 	f := t.failover()
 	ways := t.waysToWrite(f.dsn, f.dial, size)
 	for _, way := range ways {
-		failed := atOnce(size, func() error { return way.run(t.For(patience), "select pg_sleep(0.2)::text") })
+		failed := atOnce(size, func() error {
+			return way.run(t.For(patience), "select pg_sleep(0.2)::text")
+		})
 		t.Require(len(failed) == 0, "%s: filling the pool: %v", way.name, failed)
 	}
 	f.happen()
@@ -120,7 +125,8 @@ func demotedReaders(t *Trial) {
 		}
 		return nil
 	})
-	t.Sawf("in the last 0.5 s %d reads from the old primary, %d from the new", old.Load(), young.Load())
+	t.Sawf("in the last 0.5 s %d reads from the old primary, %d from the new",
+		old.Load(), young.Load())
 	t.Require(old.Load() == 0, "a busy pool stays with the old primary")
 }
 

@@ -14,12 +14,14 @@ func idleRows() []Row {
 	return []Row{
 		{
 			Number: 61, Name: "a silent flow is forgotten", On: withSQL, Scenario: forgottenFlow,
-			Injected: "pool of 1 behind a middlebox that forgets flows silent for 1 s; a query after 2.5 s; " +
+			Injected: "pool of 1 behind a middlebox that forgets flows silent for 1 s; a query " +
+				"after 2.5 s; " +
 				"ours checks every 200 ms, pgxpool too",
 			Required: "served within 1 s",
 		}, {
 			Number: 64, Name: "cancelled queries on database/sql", On: sqlHandles, Scenario: cancelledOnSQL,
-			Injected: "16 callers, pool of 8, every query cancelled after 10 ms, for 2 s; pgx's stdlib driver",
+			Injected: "16 callers, pool of 8, every query cancelled after 10 ms, for 2 s; " +
+				"pgx's stdlib driver",
 			Required: "at most one session more than the pool's size",
 		},
 	}

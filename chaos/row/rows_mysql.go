@@ -39,15 +39,18 @@ func mysqlRows() []Row {
 				"(sqlconn has an IsBad that knows error 1290)",
 		}, {
 			Number: 113, Name: "a crash under load", On: sqlHandles, Scenario: crashedMySQL, Timed: true,
-			Injected: "30 callers with 5 s each, pool of 8 (ours with DownAfter 5 s); kill -9 of MariaDB, restart after 0.7 s",
+			Injected: "30 callers with 5 s each, pool of 8 (ours with DownAfter 5 s); " +
+				"kill -9 of MariaDB, restart after 0.7 s",
 			Required: "served again within 2 s; at most 100 failed calls",
 		}, {
 			Number: 114, Name: "late results", On: sqlHandles, Scenario: lateResults,
-			Injected: "100 queries that end about when they are cancelled, each followed by another; pool of 2",
+			Injected: "100 queries that end about when they are cancelled, each followed by another; " +
+				"pool of 2",
 			Required: "every answer is its own query's",
 		}, {
 			Number: 115, Name: "a proxy's idle timeout", On: sqlHandles, Scenario: cutByProxy,
-			Injected: "HAProxy in TCP mode cuts 4 connections that were silent for 1 s; then 8 queries at once",
+			Injected: "HAProxy in TCP mode cuts 4 connections that were silent for 1 s; " +
+				"then 8 queries at once",
 			Required: "no user's error",
 		},
 	}
@@ -110,7 +113,8 @@ func (t *Trial) fillMySQL(db *sql.DB, n int) {
 	}
 }
 
-const theirs = " from information_schema.processlist where id <> connection_id() and user in ('test', 'plain')"
+const theirs = ` from information_schema.processlist
+	where id <> connection_id() and user in ('test', 'plain')`
 
 // awaitNone waits until the server has no connection but the watcher's.
 func (t *Trial) awaitNone(watcher *sql.DB) {
@@ -221,7 +225,9 @@ func demotedMySQL(t *Trial) {
 func crashedMySQL(t *Trial) {
 	const size, callers = 8, 30
 	server := t.maria(nil)
-	db := t.sqlOver(t.mysqlConnector(server.DSN(), nil), size, func(c *sqlConfig) { c.DownAfter = patience })
+	db := t.sqlOver(t.mysqlConnector(server.DSN(), nil), size, func(c *sqlConfig) {
+		c.DownAfter = patience
+	})
 	c := &crowd{t: t, stop: make(chan struct{}), query: func(ctx context.Context) error {
 		_, err := db.ExecContext(ctx, "do 1")
 		return err
