@@ -64,7 +64,7 @@ func TestFault98_ASumThatDoesNotFitStaysAtTheMost(t *testing.T) {
 		h.record(d)
 		require.GreaterOrEqual(t, h.snapshot().Sum, before)
 	}
-	require.EqualValues(t, math.MaxInt64, h.snapshot().Sum)
+	require.EqualValues(t, int64(math.MaxInt64), h.snapshot().Sum)
 	require.EqualValues(t, 8, h.snapshot().Count)
 }
 
