@@ -129,7 +129,7 @@ func (p *Pool[T]) vacateLocked(s *seat[T]) {
 		w = s.word.Load()
 	}
 	if w.State() == slot.Opening {
-		p.mu.connecting--
+		p.endDialLocked(time.Duration(s.born.Load()))
 	} else {
 		p.mu.closing--
 	}

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"reflect"
+	"slices"
 	"time"
 
 	"github.com/connpool/connpool/internal/slot"
@@ -47,12 +48,43 @@ func (p *Pool[T]) wantsDialLocked(now time.Duration) bool {
 	if at, ok := p.mu.pace.DownAt(); ok {
 		p.retry.By(at)
 	}
-	if p.mu.connecting < p.wantedLocked() {
+	if p.mu.connecting-p.slowLocked(now) < p.wantedLocked() {
 		return p.mayDialLocked(now)
 	}
 	at, failing := p.mu.pace.RestAt()
 	return failing && p.mu.connecting == 0 && !p.mu.closed && !p.paused() &&
 		p.mayDialAtLocked(now, at)
+}
+
+// slowLocked returns how many dials have been under way for so long that nobody
+// counts on them: a caller that waits may have another. If it has to wait for one to
+// become so slow, the rule is run again then.
+func (p *Pool[T]) slowLocked(now time.Duration) (slow int) {
+	if p.mu.slowDial == off || p.queue.Len() == 0 {
+		return 0
+	}
+	for _, started := range p.mu.dials { // oldest first
+		if now-started < p.mu.slowDial {
+			p.retry.By(started + p.mu.slowDial)
+			break
+		}
+		slow++
+	}
+	return slow
+}
+
+// A dial is slow after three times what all but one in a hundred have taken so far,
+// and not before slowestUsual: as RFC 8305 does for addresses, which waits for a
+// quarter of a second, but a dial here is a handshake and a login too.
+const slowestUsual = time.Second
+
+// slowAfter returns when a dial counts as slow; off where it is over by then.
+func (p *Pool[T]) slowAfter() time.Duration {
+	d := max(slowestUsual, 3*p.count.connectTime.snapshot().Quantile(0.99))
+	if d >= p.cfg.ConnectTimeout {
+		return off
+	}
+	return d
 }
 
 // failLocked fails those who wait if the server is down and nothing is open that
@@ -218,8 +250,17 @@ func (p *Pool[T]) dialLocked(now time.Duration) {
 	p.mu.open++
 	p.mu.opened++
 	p.mu.connecting++
+	p.mu.dials = append(p.mu.dials, now)
+	s.born.Store(int64(now)) // until it is: when its dial started
 	s.id.Store(uint32(p.mu.opened))
 	p.dial(p.dialContext(), s, now)
+}
+
+// endDialLocked counts one dial less under way.
+func (p *Pool[T]) endDialLocked(started time.Duration) {
+	p.mu.connecting--
+	i := slices.Index(p.mu.dials, started)
+	p.mu.dials = slices.Delete(p.mu.dials, i, i+1)
 }
 
 func (p *Pool[T]) emptyLocked() *seat[T] {
@@ -345,7 +386,10 @@ func (p *Pool[T]) dialled(s *seat[T], conn T, started time.Duration) {
 	p.refused.Store(false)
 	p.publish(s, slot.Fresh)
 	p.mu.Lock()
-	p.mu.connecting--
+	p.endDialLocked(started)
+	if p.mu.slowDial != off {
+		p.mu.slowDial = p.slowAfter()
+	}
 	p.announceLocked()
 	p.mu.Unlock()
 	p.stir()

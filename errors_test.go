@@ -129,10 +129,10 @@ var acquireFailures = []struct {
 	},
 	{
 		name: "deadline while dialling", matches: []error{context.DeadlineExceeded},
-		says: "no connection in 1s (the caller's deadline): 0 of 2 in use, 1 connecting",
+		says: "no connection in 500ms (the caller's deadline): 0 of 2 in use, 1 connecting",
 		fail: func(t *testing.T, p *Pool[*fakeConn], f *factory) error {
 			f.delayBy(2 * time.Second)
-			return acquireFails(within(t, time.Second), p)
+			return acquireFails(within(t, 500*time.Millisecond), p)
 		},
 	},
 	{

@@ -70,6 +70,7 @@ func newDiallingHouse(r *explore.Run, size int, edit func(*Config[*thing])) *hou
 		panic(err)
 	}
 	p.sweeper.Stop()
+	p.mu.slowDial = off // its time never comes here, and would only add to the schedules
 	// Failures share a snapshot of the pool: none needs to be made, under a lock
 	// that the explorer does not know.
 	p.snapshot.mu.seen, p.snapshot.mu.at = new(seen), off
@@ -120,6 +121,7 @@ func (h *house) dialling() *seat[*thing] {
 	h.mu.open++
 	h.mu.opened++
 	h.mu.connecting++
+	h.mu.dials = append(h.mu.dials, 0)
 	h.noteLocked()
 	return s
 }

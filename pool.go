@@ -92,13 +92,15 @@ type Pool[T any] struct {
 		free       []uint32 // numbers of empty slots
 		high       uint32   // numbers from here up have never been used
 
-		pace    pace.Pace
-		outage  bool          // reported, and not ended yet
-		held    []hold        // what the last failed dial saw of the slots, by number
-		warm    int           // the warmers want this many open
-		warmers int           // calls of Warm under way
-		settled int           // calls of Settled under way
-		changed chan struct{} // closed when a dial or a close ends, if Warm or Settled waits
+		pace     pace.Pace
+		outage   bool            // reported, and not ended yet
+		dials    []time.Duration // when those under way started, oldest first
+		slowDial time.Duration   // a dial that lasts longer is not counted on; off: none is
+		held     []hold          // what the last failed dial saw of the slots, by number
+		warm     int             // the warmers want this many open
+		warmers  int             // calls of Warm under way
+		settled  int             // calls of Settled under way
+		changed  chan struct{}   // closed when a dial or a close ends, if Warm or Settled waits
 
 		leases   uint64 // leases that have ended, and openings, as far as tallied
 		opened   uint64 // openings alone
@@ -143,6 +145,7 @@ func New[T any](cfg Config[T]) (*Pool[T], error) {
 
 func (p *Pool[T]) initLocked() {
 	p.mu.maxSize, p.mu.limit = p.cfg.MaxSize, p.cfg.MaxSize
+	p.mu.slowDial = p.slowAfter()
 	p.mu.pace = pace.New(pace.Config{
 		MaxWindow:  p.cfg.MaxConnecting,
 		BackoffMin: p.cfg.BackoffMin,

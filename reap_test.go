@@ -510,3 +510,25 @@ func TestFault61_AKeepAliveThatHangsHoldsUpNobody(t *testing.T) {
 		pass(time.Minute)
 	})
 }
+
+// The slot moves between the sweep's look at its word and the mark: nothing stirs
+// the sweep for that, which must not go to sleep then.
+func TestASlotThatMovesUnderTheSweepIsLookedAtAgain(t *testing.T) {
+	p, _ := newPool(t, func(c *Config[*fakeConn]) { c.MaxSize, c.LeakThreshold = 1, time.Minute })
+	acquire(t, p).Release()
+	s := p.seats.at(0)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	idle := s.word.Load()
+	s.word.Store(idle.Lend())
+	c := census{now: p.now(), next: off}
+	p.markIdle(s, idle, false, &c)
+	require.Equal(t, c.now+p.period, c.next, "lent meanwhile")
+
+	c.next = off
+	leased := s.word.Load()
+	s.seenTurn, s.seenAt = leased.Turn(), c.now
+	s.word.Store(idle)
+	p.judgeLeased(s, leased, off, false, &c)
+	require.Equal(t, c.now+p.period, c.next, "returned meanwhile")
+}

@@ -185,7 +185,8 @@ func (p *Pool[T]) scheduleIdle(s *seat[T], c *census) {
 }
 
 // markIdle marks an idle slot due for a check, or quiet, and keeps the sweep
-// ticking until it is one of them.
+// ticking until it is one of them. A slot that moves just now had no mark that
+// would have stirred the sweep, so the sweep has to come again for it.
 func (p *Pool[T]) markIdle(s *seat[T], w slot.Word, moved bool, c *census) {
 	marks := slot.Quiet
 	switch {
@@ -197,7 +198,9 @@ func (p *Pool[T]) markIdle(s *seat[T], w slot.Word, moved bool, c *census) {
 		c.next = min(c.next, c.now+p.period)
 		return
 	}
-	s.word.CAS(w, w.With(marks).Without(slot.Fresh))
+	if !s.word.CAS(w, w.With(marks).Without(slot.Fresh)) {
+		c.next = min(c.next, c.now+p.period)
+	}
 }
 
 // judgeLeased marks a lease whose connection is too old, and one that has not
@@ -221,7 +224,11 @@ func (p *Pool[T]) judgeLeased(s *seat[T], w slot.Word, left time.Duration, moved
 	} else if !w.Has(slot.Leaked | slot.Kept) {
 		c.after(p.cfg.LeakThreshold, held, p.period)
 	}
-	if next != w && !s.word.CAS(w, next) || !leaked {
+	if next != w && !s.word.CAS(w, next) {
+		c.next = min(c.next, c.now+p.period) // as in markIdle
+		return nil
+	}
+	if !leaked {
 		return nil
 	}
 	return s.leak(w, held)
