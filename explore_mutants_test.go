@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
@@ -95,7 +96,7 @@ var mutants = []mutant{
 	{"who empties a slot does not say that there is room", "close.go", []edit{{"\tp.mu.free = append(p.mu.free, s.n)\n\tp.noteLocked()\n", "\tp.mu.free = append(p.mu.free, s.n)\n"}}, "TestExplore06_ASlotOpens"},
 	{"who empties a slot looks for waiters before", "close.go", []edit{{"\tp.mu.Lock()\n\tp.vacateLocked(s)\n\tp.mu.Unlock()\n\tp.vacated()", "\twaiting := p.queue.Len()\n\tp.mu.Lock()\n\tp.vacateLocked(s)\n\tp.mu.Unlock()\n\tif waiting > 0 {\n\t\tp.vacated()\n\t}"}}, "TestExplore06_ASlotOpens"},
 	{"the last task tells nobody that it has ended", "callback.go", []edit{{"if p.tasks.Add(-1) == 0 {", "if p.tasks.Add(-1) < 0 {"}}, "TestExplore07_Whoever"},
-	{"nobody dials when the pause ends", "dial.go", []edit{{"paused && now < at {\n\t\tp.retry.By(at)", "paused && now < at {"}}, "TestExplore11_AFailedDial"},
+	{"nobody dials when the pause ends", "dial.go", []edit{{"if now < at {\n\t\tp.retry.By(at)", "if now < at {"}}, "TestExplore11_AFailedDial"},
 	{"nobody dials for a slot that has become empty", "close.go", []edit{{"\tp.cfg.Budget.put(p)\n\tp.grow()\n", "\tp.cfg.Budget.put(p)\n"}}, "TestExplore11_AFailedDial"},
 	{"an alarm that is set while it rings is forgotten", "internal/alarm/alarm.go", []edit{{"if !a.mu.stopped && a.mu.at != Never {", "if false {"}}, "TestExplore_ATime"},
 	{"a panic in a dial is let through", "callback.go", []edit{{"p.outcome(c.name, err, recover())", "p.outcome(c.name, err, nil)"}}, "TestExplore12_ADialThatPanics"},
@@ -125,6 +126,17 @@ var mutants = []mutant{
 	{"an idle slot is left with the mark of a shrink", "resize.go", []edit{{"if p.mu.debt > 0 && s.claimIdle(s.word.Mark(slot.Surplus), slot.Closing) {", "if s.word.Mark(slot.Surplus); false {"}}, "TestExplore15_NoMark"},
 	{"a pause does not stop the serving", "internal/waitq/waitq.go", []edit{{"|| q.gate.Load()&Paused != 0 ||", "||"}}, "TestExplore_NothingIsGranted"},
 	{"nobody is served when a pause ends", "resize.go", []edit{{"\tp.queue.Pause(false)\n\tp.serve()\n", "\tp.queue.Pause(false)\n"}}, "TestExplore17"},
+}
+
+// A change of the source that a mutant edits is told at once, without building it.
+func TestExploreMutantsFollowTheSource(t *testing.T) {
+	for _, m := range mutants {
+		source, err := os.ReadFile(m.file)
+		require.NoError(t, err)
+		for _, e := range m.edits {
+			assert.Contains(t, string(source), e.old, "%s: %s has changed", m.name, m.file)
+		}
+	}
 }
 
 func TestExploreFindsEveryMutant(t *testing.T) {

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/connpool/connpool/internal/slot"
 )
 
 // Tests of the sweep. In a bubble the clock moves only while every goroutine is
@@ -524,6 +526,13 @@ func TestASlotThatMovesUnderTheSweepIsLookedAtAgain(t *testing.T) {
 	c := census{now: p.now(), next: off}
 	p.markIdle(s, idle, false, &c)
 	require.Equal(t, c.now+p.period, c.next, "lent meanwhile")
+
+	var todo chores[*fakeConn]
+	c.next = off
+	s.word.Store(s.word.Load().To(slot.Resetting))
+	p.judge(s, &c, &todo)
+	require.Equal(t, c.now+p.period, c.next, "on its way back")
+	s.word.Store(idle.Lend())
 
 	c.next = off
 	leased := s.word.Load()

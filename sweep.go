@@ -132,6 +132,9 @@ func (p *Pool[T]) judge(s *seat[T], c *census, todo *chores[T]) {
 		if leak := p.judgeLeased(s, w, left, moved, c); leak != nil {
 			todo.leaks = append(todo.leaks, *leak)
 		}
+	case slot.Resetting: // it will be idle without a mark, and stir nobody
+		c.next = min(c.next, c.now+p.period)
+		return
 	default:
 		return
 	}
