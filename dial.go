@@ -76,7 +76,7 @@ func (p *Pool[T]) slowLocked(now time.Duration) (slow int) {
 // A dial is slow after three times what all but one in a hundred have taken so far,
 // and not before slowestUsual: as RFC 8305 does for addresses, which waits for a
 // quarter of a second, but a dial here is a handshake and a login too.
-const slowestUsual = time.Second
+const slowestUsual = 1500 * time.Millisecond
 
 // slowAfter returns when a dial counts as slow; off where it is over by then.
 func (p *Pool[T]) slowAfter() time.Duration {

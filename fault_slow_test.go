@@ -42,7 +42,7 @@ func TestFault57_TheNextCallerDialsAtOnceBesideASlowDial(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, _ := newPool(t, func(c *Config[*fakeConn]) { firstDialHangs(c, 0) })
 		require.ErrorIs(t, acquireFails(within(t, 900*time.Millisecond), p), context.DeadlineExceeded)
-		time.Sleep(time.Second)
+		time.Sleep(2 * time.Second)
 		began := time.Now()
 		acquire(t, p).Release()
 		require.Zero(t, time.Since(began))
@@ -52,7 +52,7 @@ func TestFault57_TheNextCallerDialsAtOnceBesideASlowDial(t *testing.T) {
 func TestFault57_WhereDialsTakeLongNoneIsSlowForThat(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, f := newPool(t, func(c *Config[*fakeConn]) { c.MaxSize, c.IdleTimeout = 20, time.Second })
-		f.delayBy(900 * time.Millisecond)
+		f.delayBy(1200 * time.Millisecond)
 		release(acquireN(t, p, 1)...)
 		p.Retire()
 		synctest.Wait()

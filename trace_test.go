@@ -382,7 +382,7 @@ func TestTraceOfAnOutage(t *testing.T) {
 		synctest.Wait()
 		require.Equal(t, OutageInfo{Pool: "orders", Began: true, Since: since, Err: errRefused}, inUTC(tp.only(t, "Outage"), since))
 		f.failWith(nil)
-		time.Sleep(2 * time.Second)
+		time.Sleep(10 * time.Minute) // longer than the prober ever rests
 		outages := tp.of("Outage")
 		require.Len(t, outages, 2)
 		require.Equal(t, OutageInfo{Pool: "orders", Since: since, Err: errRefused}, inUTC(outages[1].info, since))

@@ -39,6 +39,9 @@
 //	mostly
 //	a failed dial fails its caller      nobody until dials have failed for a second;
 //	                                    then everybody at once, while one goes on
+//	a wrong password or database fails  it fails callers at once, and the pool tries
+//	each dial                           again after 10 s and up to 5 min, or at once
+//	                                    after Reset
 //	a dial for each caller who waits    at most 8 at once, one after a failure
 //	ping after a second idle            the same, and before each lease a look at the
 //	                                    socket that is no older than a millisecond

@@ -31,10 +31,10 @@
 // # Settings of the handle
 //
 // MaxSize, IdleTimeout, MaxLifetime and so on take the place of SetMaxOpenConns,
-// SetMaxIdleConns, SetConnMaxIdleTime and SetConnMaxLifetime. Whatever is set with
-// these does no harm: they make database/sql keep fewer shells, which are cheap.
-// Only SetMaxOpenConns limits what can be done at once, and has callers wait in
-// database/sql, in no order, before they wait in the pool. A context without a
+// SetMaxIdleConns, SetConnMaxIdleTime and SetConnMaxLifetime. What is set with the
+// last three does no harm: they make database/sql keep fewer shells, which are cheap.
+// Leave out SetMaxOpenConns: it limits what can be done at once, and has callers
+// wait in database/sql, in no order, before they wait in the pool. A context without a
 // deadline waits for AcquireTimeout, which is 30 s unless it is set, where a plain
 // handle waits for ever.
 //
@@ -57,7 +57,6 @@
 // with the driver's own connection.
 //
 //	Connect   the connector; a Config that sets it is refused
-//	Close     Conn.Close, after the statements that the connection keeps
 //	Close     Conn.Close, after the statements that the connection keeps; of pgx,
 //	          also until its CleanupDone says that a query which was cut short has
 //	          been cancelled: until then the server has the session
