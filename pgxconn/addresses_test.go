@@ -64,7 +64,7 @@ func TestFault56_EachAddressOfANameHasTimeOfItsOwn(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var r routed
 			pool := open(t, server.DSN(), size(2), r.edit(server.Addr()), func(c *config) {
-				c.ConnConfig.ConnectTimeout = 500 * time.Millisecond
+				c.ConnConfig.ConnectTimeout = 250 * time.Millisecond
 				c.ConnConfig.LookupFunc = func(_ context.Context, name string) ([]string, error) {
 					return hosts.leads[name], nil
 				}
