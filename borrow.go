@@ -337,6 +337,7 @@ func (b *borrower[T]) failWait(err error) error {
 	c := &b.pool.count
 	switch e := err.(type) {
 	case *downError:
+		c.unreachable.Add(1)
 		return b.fail(StageConnect, err)
 	case *endedError:
 		if e.late() {
@@ -351,6 +352,9 @@ func (b *borrower[T]) failWait(err error) error {
 	}
 	if b.joined {
 		if reason := b.pool.shortage(); reason != nil {
+			if reason == ErrUnreachable {
+				c.unreachable.Add(1)
+			}
 			err = &waitError{err, reason}
 		}
 	}

@@ -78,9 +78,10 @@ func (p *Pool[T]) beginClosing(s *seat[T], w slot.Word) {
 	if w.Has(slot.Expired) && p.mu.leaving > 0 {
 		p.mu.leaving--
 	}
-	down := p.mu.pace.Down()
+	failing := p.mu.pace.Failing() != nil
+	p.mu.outages.hope = p.mu.outages.hope || failing
 	p.mu.Unlock()
-	if down {
+	if failing {
 		p.grow() // it may have been the last hope of those who wait
 	}
 }

@@ -181,13 +181,15 @@ type Config[T any] struct {
 	// minutes, until a caller comes. Defaults 50 ms and 1 s.
 	BackoffMin, BackoffMax time.Duration
 
-	// DownAfter is how long dials must have failed, without one success, before
-	// callers are failed for it. Until then a failed dial fails nobody, so a
-	// server's restart costs no error. After it, while no connection is open that
-	// may come back, waiters and arrivals get the last connect error at once and one
-	// prober goes on dialling. A lease that is marked KeepLong, that is to be closed,
-	// or that has lasted for 5 s, is not expected back. Default 1 s; negative: never,
-	// callers wait out their deadlines; a millisecond: from the first failed dial.
+	// DownAfter is how long dials must have failed, without one success and with no
+	// connection open that may come back, before callers are failed for it. Until then
+	// a failed dial fails nobody, so a server's restart costs no error. After it
+	// waiters and arrivals get the last connect error at once and one prober goes on
+	// dialling. A lease that is marked KeepLong, that is to be closed, or that has
+	// lasted for 5 s, is not expected back. A server that refuses more connections
+	// than it has given is not down: callers wait for those. Default 1 s; negative:
+	// never, callers wait out their deadlines; a millisecond: from the first failed
+	// dial.
 	DownAfter time.Duration
 
 	// LeakThreshold is how long a lease may be held before it is reported, once,
@@ -216,9 +218,12 @@ type Config[T any] struct {
 	// none. Default 5 s, at least 20 ms.
 	SizeInterval time.Duration
 
-	// Logger receives, as warnings, failed dials, the begin of outages, suspected
-	// leaks and panics of callbacks; as information the end of outages and what the
-	// Sizer does; and for debugging the failed dials of an outage. Default
+	// Logger receives, as warnings, failed dials, the begin of outages and now and
+	// then, after 1, 3, 7 min and so on, that one lasts, suspected leaks and panics of
+	// callbacks; as information the end of outages and what the Sizer does; and for
+	// debugging the failed dials that an outage or a warning of the last minutes tells
+	// of. A dial that fails while others of its server's connections are in use is
+	// logged with how many the server has given and how many are wanted. Default
 	// slog.Default().
 	Logger *slog.Logger
 

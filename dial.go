@@ -2,7 +2,6 @@ package connpool
 
 import (
 	"context"
-	"log/slog"
 	"math/rand/v2"
 	"reflect"
 	"slices"
@@ -33,12 +32,9 @@ func (p *Pool[T]) grow() {
 		p.mu.pace.Rested()
 	}
 	p.noteLocked()
-	began := p.failLocked(now)
-	err, since := p.mu.pace.Failing(), p.mu.pace.Since()
+	r := p.failLocked(now)
 	p.mu.Unlock()
-	if began {
-		p.noteOutage(true, since, err)
-	}
+	p.noteOutage(r)
 }
 
 // wantsDialLocked reports whether one more dial should be started now. In a row of
@@ -85,80 +81,6 @@ func (p *Pool[T]) slowAfter() time.Duration {
 		return off
 	}
 	return d
-}
-
-// failLocked fails those who wait if the server is down and nothing is open that
-// could come back to them, and reports whether an outage began with that. A server
-// that refuses more connections than it has given is not out: they go on waiting
-// for those. Under the lock no dial can succeed meanwhile.
-//
-// An error of long ago fails nobody: where the Budget has no unit to probe with,
-// callers wait for one.
-func (p *Pool[T]) failLocked(now time.Duration) (began bool) {
-	probed := p.mu.connecting > 0 || p.mu.pace.Fresh(now)
-	if !probed || !p.mu.pace.Down() || p.paused() || p.hopefulLocked(now) {
-		return false
-	}
-	began = !p.mu.outage
-	p.mu.outage = true
-	if p.queue.Len() > 0 {
-		p.refused.Store(true)
-		p.queue.Fail(&downError{p.mu.pace.Failing()})
-	}
-	return began
-}
-
-// hopefulLocked reports whether a connection is open that may come back to callers
-// that wait.
-func (p *Pool[T]) hopefulLocked(now time.Duration) bool {
-	for n := uint32(0); n < p.mu.high && p.liveLocked() > 0; n++ {
-		switch s := p.seats.at(n); s.word.Load().State() {
-		case slot.Idle, slot.Resetting, slot.Checking:
-			return true
-		case slot.Leased:
-			if !p.staysLocked(s, now) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// staysLocked reports whether a lease is nothing to wait for while dials fail: it
-// is meant to be long, or its connection will be closed, or it has lasted for long.
-// Of a server that is full, and not gone, one or the other lease has not.
-func (p *Pool[T]) staysLocked(s *seat[T], now time.Duration) bool {
-	w := s.word.Load()
-	if w.Has(slot.Kept | slot.Doomed&^slot.Surplus) {
-		return true
-	}
-	since := s.leasedSince(w)
-	if int(s.n) < len(p.mu.held) && p.mu.held[s.n].turn == w.Turn() {
-		since = min(since, p.mu.held[s.n].since)
-	}
-	return now-since >= longHeld
-}
-
-// longHeld is how long a lease is waited for while the server is down, counted
-// from when it was first seen. With nothing returned for so long the callers, which
-// have 30 s by default, are better told why.
-const longHeld = 5 * time.Second
-
-// hold is the turn that a slot has had since a dial failed then. It stands beside
-// the slot, which fills two cache lines.
-type hold struct {
-	turn  uint64
-	since time.Duration
-}
-
-// observeLocked notes, as a dial fails, which leases last.
-func (p *Pool[T]) observeLocked(now time.Duration) {
-	p.mu.held = append(p.mu.held, make([]hold, int(p.mu.high)-len(p.mu.held))...)
-	p.eachLocked(func(s *seat[T]) {
-		if turn := s.word.Load().Turn(); turn != p.mu.held[s.n].turn {
-			p.mu.held[s.n] = hold{turn, now}
-		}
-	})
 }
 
 // noteLocked refreshes what others read without the lock. While dials fail, a full
@@ -376,13 +298,10 @@ func (p *Pool[T]) dialled(s *seat[T], conn T, started time.Duration) {
 	// dial counts as under way until somebody could have got it: in between, the
 	// dial rule must neither fail those who wait nor dial once more for them.
 	p.mu.Lock()
-	since, err, ended := p.mu.pace.Since(), p.mu.pace.Failing(), p.mu.outage
-	p.mu.outage = false
+	r := p.endOutageLocked(now)
 	p.mu.pace.Succeeded()
 	p.mu.Unlock()
-	if ended {
-		p.noteOutage(false, since, err)
-	}
+	p.noteOutage(r)
 	p.refused.Store(false)
 	p.publish(s, slot.Fresh)
 	p.mu.Lock()
@@ -418,51 +337,18 @@ func (p *Pool[T]) dialFailed(s *seat[T], started time.Duration, err error) {
 		p.count.connectErrors.Add(1)
 		p.failedLocked(started, now, err)
 	}
-	known := p.mu.outage
 	p.vacateLocked(s)
-	began := !closed && p.failLocked(now)
-	since := p.mu.pace.Since()
+	if closed {
+		p.mu.Unlock()
+		p.vacated()
+		return
+	}
+	r := p.failLocked(now)
+	f := p.failureLocked(now, err, r)
 	p.mu.Unlock()
-	if began {
-		p.noteOutage(true, since, err)
-	}
-	if !closed {
-		p.noteConnectError(err, known || began)
-	}
+	p.noteOutage(r)
+	p.noteFailure(f)
 	p.vacated()
-}
-
-// failedLocked tells the pace of a failure.
-func (p *Pool[T]) failedLocked(started, now time.Duration, err error) {
-	if _, permanent := err.(*permanentError); permanent {
-		p.mu.pace.Refused(started, now, err)
-	} else {
-		p.mu.pace.Failed(started, now, err)
-	}
-	p.observeLocked(now)
-}
-
-func (p *Pool[T]) noteConnectError(err error, known bool) {
-	level := slog.LevelWarn
-	if known {
-		level = slog.LevelDebug // the outage has been reported: no need for a line a probe
-	}
-	p.event(func() { p.log(level, "connect failed", "error", printed(err)) })
-}
-
-func (p *Pool[T]) noteOutage(began bool, since time.Duration, err error) {
-	info := OutageInfo{Pool: p.cfg.Name, Began: began, Since: p.epoch.Add(since), Err: err}
-	lasted := p.now() - since
-	p.event(func() {
-		if began {
-			p.warn("outage began: dials have been failing", "for", lasted, "error", printed(err))
-		} else {
-			p.log(slog.LevelInfo, "outage ended", "lasted", lasted)
-		}
-		if t := p.cfg.Trace; t != nil && t.Outage != nil {
-			t.Outage(info)
-		}
-	})
 }
 
 // announce wakes Warm and Settled: a dial has ended, a slot has become empty or

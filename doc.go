@@ -131,8 +131,9 @@ package connpool
 //
 // To read it: pool.go and lease.go are the common path; borrow.go is an acquire
 // off it, serve.go where waiting and releasing meet, pressure.go what a shortage
-// brings with it, dial.go how slots open, close.go how they empty. health.go
-// decides whether a slot is fit to be lent and sweep.go what has become of the
-// others. resize.go, warm.go, budget.go and autosize.go move the limits; leak.go,
-// stats.go, metrics.go and errors.go tell about it all, ready.go and settled.go
-// answer questions; sizing.go and sizer.go say how many there should be.
+// brings with it, dial.go how slots open, outage.go what becomes of callers while
+// none can, close.go how they empty. health.go decides whether a slot is fit to be
+// lent and sweep.go what has become of the others. resize.go, warm.go, budget.go
+// and autosize.go move the limits; leak.go, stats.go, metrics.go and errors.go tell
+// about it all, ready.go and settled.go answer questions; sizing.go and sizer.go say
+// how many there should be.

@@ -16,8 +16,9 @@ var (
 	ErrClosed = errors.New("connpool: pool is closed")
 	// ErrPaused: Ready was asked while the pool is paused. Acquires wait.
 	ErrPaused = errors.New("connpool: pool is paused")
-	// ErrExhausted: every connection that may be open is in use (or being checked,
-	// reset or closed), and the caller's time was up before one came back.
+	// ErrExhausted: every connection that may be open, or that the server gives, is
+	// in use (or being checked, reset or closed), and the caller's time was up before
+	// one came back.
 	ErrExhausted = errors.New("connpool: every connection is in use")
 	// ErrQueueFull: MaxWaiting callers wait already.
 	ErrQueueFull = errors.New("connpool: too many callers are waiting")
@@ -196,8 +197,17 @@ func (e *AcquireError) describeWait(b *strings.Builder) {
 	fmt.Fprintf(b, ": %s", e.Stats.occupancy())
 	e.describeHolders(b)
 	if e.LastConnect != nil {
-		fmt.Fprintf(b, "; dials are failing: %s", printed(e.LastConnect))
+		fmt.Fprintf(b, "; %s: %s", e.Stats.refusal(), printed(e.LastConnect))
 	}
+}
+
+// refusal says what becomes of dials, which fail.
+func (s Stats) refusal() string {
+	given := s.Size - s.Connecting - s.Closing
+	if given == 0 || given >= s.Wanted {
+		return "dials are failing"
+	}
+	return fmt.Sprintf("the server gives %d of the %d connections wanted", given, s.Wanted)
 }
 
 func (e *AcquireError) describeHolders(b *strings.Builder) {

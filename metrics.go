@@ -22,6 +22,7 @@ type Stats struct {
 
 	MaxSize, MinSize, MinIdle, MaxIdle int
 	Limit                              int // what the Sizer allows of MaxSize
+	Wanted                             int // if dials fail and more is wanted: how many would be open
 
 	Size, Idle, InUse, Connecting, Checking, Resetting, Closing int
 
@@ -32,11 +33,12 @@ type Stats struct {
 	OldestLease time.Duration // a lower bound
 	OldestClose time.Duration // how long the longest of the closes under way has taken
 
-	Acquires  uint64 // leases granted
-	Waits     uint64 // acquires that had to wait, served or not
-	Timeouts  uint64 // acquires ended by a deadline or AcquireTimeout
-	Cancels   uint64 // acquires cancelled by their context
-	QueueFull uint64 // acquires refused by MaxWaiting
+	Acquires    uint64 // leases granted
+	Waits       uint64 // acquires that had to wait, served or not
+	Timeouts    uint64 // acquires ended by a deadline or AcquireTimeout
+	Cancels     uint64 // acquires cancelled by their context
+	QueueFull   uint64 // acquires refused by MaxWaiting
+	Unreachable uint64 // acquires that failed with ErrUnreachable, in time or too late
 
 	Connects, ConnectErrors uint64 // dials that succeeded and failed
 	Hijacks                 uint64
@@ -101,6 +103,7 @@ func (r *CloseReason) UnmarshalText(text []byte) error {
 type counters struct {
 	withdrawn                             atomic.Uint64 // leases that their borrowers do not have yet, or never got
 	waits, timeouts, cancels, queueFull   atomic.Uint64
+	unreachable                           atomic.Uint64
 	connects, connectErrors               atomic.Uint64
 	hijacks, leaks, staleReleases, panics atomic.Uint64
 	eventsDropped                         atomic.Uint64
@@ -297,7 +300,8 @@ type (
 		Err    error
 	}
 
-	// OutageInfo tells of an outage. Since is when dials began to fail.
+	// OutageInfo tells of an outage. Since is when dials began to fail with nothing
+	// open that might have come back.
 	OutageInfo struct {
 		Pool  string
 		Began bool

@@ -93,10 +93,9 @@ type Pool[T any] struct {
 		high       uint32   // numbers from here up have never been used
 
 		pace     pace.Pace
-		outage   bool            // reported, and not ended yet
+		outages  outageState
 		dials    []time.Duration // when those under way started, oldest first
 		slowDial time.Duration   // a dial that lasts longer is not counted on; off: none is
-		held     []hold          // what the last failed dial saw of the slots, by number
 		warm     int             // the warmers want this many open
 		warmers  int             // calls of Warm under way
 		settled  int             // calls of Settled under way

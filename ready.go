@@ -55,12 +55,13 @@ type staged struct {
 func (p *Pool[T]) readiness() (readiness, staged) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	hopeful, _ := p.hopefulLocked(p.now())
 	switch {
 	case p.mu.closed:
 		return refusing, staged{StageWait, ErrClosed}
 	case p.paused():
 		return refusing, staged{StageWait, ErrPaused}
-	case p.mu.outage:
+	case p.mu.outages.on && !hopeful:
 		return refusing, staged{StageConnect, &downError{p.mu.pace.Failing()}}
 	case p.liveLocked() == 0 && p.maxIdleLocked() > 0: // else what is warmed does not stay
 		return cold, staged{}

@@ -13,6 +13,7 @@ func (p *Pool[T]) Stats() Stats {
 	s := p.gauges()
 	c := &p.count
 	s.Waits, s.Timeouts, s.Cancels, s.QueueFull = c.waits.Load(), c.timeouts.Load(), c.cancels.Load(), c.queueFull.Load()
+	s.Unreachable = c.unreachable.Load()
 	s.Connects, s.ConnectErrors = c.connects.Load(), c.connectErrors.Load()
 	s.Hijacks, s.Leaks, s.StaleReleases, s.Panics = c.hijacks.Load(), c.leaks.Load(), c.staleReleases.Load(), c.panics.Load()
 	s.EventsDropped = c.eventsDropped.Load()
@@ -49,6 +50,9 @@ func (p *Pool[T]) gauges() Stats {
 			s.OldestClose = max(s.OldestClose, now-seat.seenAt)
 		}
 	})
+	if aim := p.aimLocked(); p.mu.pace.Failing() != nil && aim > p.liveLocked() {
+		s.Wanted = aim
+	}
 	s.Size = s.Idle + s.InUse + s.Connecting + s.Checking + s.Resetting + s.Closing
 	s.Acquires = p.acquiresLocked(s.InUse)
 	return s
@@ -145,8 +149,8 @@ func (p *Pool[T]) newAcquireError(stage Stage, waited time.Duration, err error) 
 	}
 }
 
-// shortage returns the reason why those who wait get nothing: ErrExhausted,
-// ErrUnreachable, or nil if it is neither.
+// shortage returns the reason why those who wait get nothing: ErrExhausted, also
+// where the server gives no more, ErrUnreachable, or nil if it is neither.
 func (p *Pool[T]) shortage() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -154,8 +158,11 @@ func (p *Pool[T]) shortage() error {
 	case p.paused():
 	case p.mu.open >= p.mu.limit && p.mu.connecting == 0:
 		return ErrExhausted
-	case p.mu.pace.Failing() != nil && p.liveLocked() == 0:
-		return ErrUnreachable
+	case p.mu.pace.Failing() != nil:
+		if hopeful, _ := p.hopefulLocked(p.now()); !hopeful {
+			return ErrUnreachable
+		}
+		return ErrExhausted
 	}
 	return nil
 }

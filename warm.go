@@ -61,11 +61,10 @@ func (p *Pool[T]) warmth() (live int, failing error, refused bool, changed <-cha
 	defer p.mu.Unlock()
 	pace, now := &p.mu.pace, p.now()
 	live, failing = p.liveLocked(), pace.Failing()
-	if failing != nil && p.mu.outage && !p.hopefulLocked(now) {
+	if hopeful, _ := p.hopefulLocked(now); p.mu.outages.on && !hopeful {
 		live = 0
 	}
-	_, permanent := failing.(*permanentError)
-	return live, failing, permanent && pace.Fresh(now), p.changedLocked()
+	return live, failing, p.refusedLocked() && pace.Fresh(now), p.changedLocked()
 }
 
 // changedLocked returns a channel that announceLocked closes.

@@ -76,6 +76,7 @@ func (sum *Stats) addGauges(s connpool.Stats) {
 	sum.Closing += s.Closing
 	sum.Abandoned += s.Abandoned
 	sum.Waiting += s.Waiting
+	sum.Wanted += s.Wanted
 	sum.OldestWait = max(sum.OldestWait, s.OldestWait)
 	sum.OldestLease = max(sum.OldestLease, s.OldestLease)
 	sum.OldestClose = max(sum.OldestClose, s.OldestClose)
@@ -87,6 +88,7 @@ func (sum *Stats) addCounters(s connpool.Stats) {
 	sum.Timeouts += s.Timeouts
 	sum.Cancels += s.Cancels
 	sum.QueueFull += s.QueueFull
+	sum.Unreachable += s.Unreachable
 	sum.Connects += s.Connects
 	sum.ConnectErrors += s.ConnectErrors
 	sum.Hijacks += s.Hijacks

@@ -111,12 +111,15 @@ func (p *Pace) Rested() { p.window = min(p.window, initialWindow) }
 
 // Resumed tells that dials may be started again after a time in which none could
 // be, or that something has changed at the server: what failed before says nothing
-// of now, but that one should go slowly.
+// of now, but that one should go slowly, and how an account is spared.
 func (p *Pace) Resumed(now time.Duration) {
 	if p.failing {
 		p.since, p.down, p.doubted = now, false, false
 		p.downAt = later(now, p.DownAfter)
 		p.readyAt, p.restAt = now, now
+		if !p.refused {
+			p.backoff = 0
+		}
 	}
 }
 
