@@ -94,8 +94,10 @@ func TestFault92_AnOnLeakThatHangsCostsOneGoroutine(t *testing.T) {
 			c.OnLeak = func(Leak) { told.Add(1); <-let }
 		})
 		leases := acquireN(t, p, 20)
+		synctest.Wait()
 		before := runtime.NumGoroutine()
 		time.Sleep(time.Hour)
+		synctest.Wait()
 		require.LessOrEqual(t, runtime.NumGoroutine(), before+1)
 		require.EqualValues(t, 1, told.Load())
 		close(let)
