@@ -129,11 +129,14 @@ func (p *Pool[T]) notePanic(name string, err *PanicError) {
 		p.panicsUnlogged.Add(1)
 		return
 	}
-	attrs := []any{"callback", name, "error", err.Error(), "stack", string(err.Stack)}
-	if n := p.panicsUnlogged.Swap(0); n > 0 {
-		attrs = append(attrs, "not_logged", n)
-	}
-	p.event(func() { p.warn("a callback panicked", attrs...) })
+	unlogged := p.panicsUnlogged.Swap(0)
+	p.event(func() { // the value's Error method is the user's, and may do anything
+		attrs := []any{"callback", name, "error", err.Error(), "stack", string(err.Stack)}
+		if unlogged > 0 {
+			attrs = append(attrs, "not_logged", unlogged)
+		}
+		p.warn("a callback panicked", attrs...)
+	})
 }
 
 // teller calls what the user wants to be told with, one call at a time and in

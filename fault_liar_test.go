@@ -86,6 +86,47 @@ func TestFault85_AHostileErrorOfADialFreesItsSlot(t *testing.T) {
 	}
 }
 
+// What a callback panics with may be an error of this kind, too.
+func TestFault85_APanicWithAHostileErrorCostsNoSlot(t *testing.T) {
+	for _, bad := range misbehaviours {
+		for name, hook := range map[string]func(*Config[*fakeConn], func()){
+			"Connect": func(c *Config[*fakeConn], f func()) {
+				connect := c.Connect
+				c.Connect = func(ctx context.Context) (*fakeConn, error) { f(); return connect(ctx) }
+			},
+			"Close": func(c *Config[*fakeConn], f func()) {
+				shut := c.Close
+				c.Close = func(ctx context.Context, conn *fakeConn) error {
+					defer f()
+					return shut(ctx, conn)
+				}
+			},
+		} {
+			t.Run(name+" "+bad.name, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					var panics atomic.Int64
+					p, _ := newPool(t, func(c *Config[*fakeConn]) {
+						c.MaxSize, c.CloseTimeout = 2, -1
+						hook(c, func() {
+							if panics.Add(1) <= 3 {
+								panic(hostileError{bad.do})
+							}
+						})
+					})
+					for range 3 {
+						if lease, err := p.Acquire(within(t, time.Minute)); err == nil {
+							lease.Discard(nil)
+						}
+						time.Sleep(time.Minute)
+					}
+					time.Sleep(time.Hour)
+					requireFull(t, p, 2)
+				})
+			})
+		}
+	}
+}
+
 // hostileContext is a context that lies or panics in one of its methods.
 type hostileContext struct {
 	context.Context

@@ -541,3 +541,27 @@ func TestASlotThatMovesUnderTheSweepIsLookedAtAgain(t *testing.T) {
 	p.judgeLeased(s, leased, off, false, &c)
 	require.Equal(t, c.now+p.period, c.next, "returned meanwhile")
 }
+
+// Resets are under way at each sweep: they are no checks.
+func TestFault61_ResetsDoNotKeepIdleConnectionsFromBeingKeptAlive(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var checks atomic.Int64
+		p, _ := newPool(t, func(c *Config[*fakeConn]) {
+			c.MaxSize, c.CheckInterval, c.CheckAfterIdle = 8, 10*time.Second, -1
+			c.IdleTimeout, c.MaxLifetime = -1, -1
+			c.Check = func(context.Context, *fakeConn) error { checks.Add(1); return nil }
+			c.Reset = func(context.Context, *fakeConn) error { time.Sleep(time.Hour); return nil }
+			c.CheckTimeout = 2 * time.Hour
+		})
+		leases := acquireN(t, p, 8)
+		for _, lease := range leases {
+			lease.Release()
+		}
+		pass(61 * time.Minute)
+		release(acquireN(t, p, 3)...) // whose resets last while the others are idle
+		before := checks.Load()
+		pass(10 * time.Minute)
+		require.Greater(t, checks.Load()-before, int64(5*30))
+		pass(time.Hour)
+	})
+}

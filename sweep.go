@@ -92,6 +92,7 @@ func (p *Pool[T]) sweep(due time.Duration) {
 
 func (p *Pool[T]) censusLocked() census {
 	c := census{now: p.now(), open: p.liveLocked(), next: off}
+	checking := 0
 	p.eachLocked(func(s *seat[T]) {
 		w := s.word.Load()
 		p.tallyLocked(s, w)
@@ -100,9 +101,11 @@ func (p *Pool[T]) censusLocked() census {
 			c.idle++
 		case slot.Leased:
 			c.leased++
+		case slot.Checking:
+			checking++
 		}
 	})
-	c.checks = max(c.idle/4, 1) - int(p.coming.Load())
+	c.checks = max(c.idle/4, 1) - checking
 	if c.idle == 1 && p.queue.Len() > 0 {
 		c.checks = 0 // the last one is for the caller that waits
 	}
