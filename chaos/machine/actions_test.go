@@ -272,7 +272,7 @@ func panicsOnUse(f func()) (panicked bool) {
 
 // order tells the next calls of a callback what to do.
 func (m *machine) order(t *rapid.T) {
-	k := rapid.SampledFrom([]kind{connecting, connecting, closing, checking, checking, resetting, resetting, preparing, cleaning, alive}).Draw(t, "callback")
+	k := rapid.SampledFrom([]kind{connecting, connecting, closing, checking, checking, resetting, resetting, preparing, cleaning, alive, sizing}).Draw(t, "callback")
 	o := order{deed: rapid.SampledFrom(deedsOf[k]).Draw(t, "deed")}
 	o.delay = m.w.odd(drawDuration(t, "after", 5*time.Millisecond, 60*time.Millisecond, 600*time.Millisecond, 2500*time.Millisecond))
 	for range rapid.IntRange(1, 3).Draw(t, "times") {
@@ -287,6 +287,7 @@ func (m *machine) operating() map[string]action {
 	old := func() bool { return m.round >= m.closesAfter }
 	return map[string]action{
 		"resize": {do: m.resize},
+		"decide": {can: func() bool { return m.w.cfg.Sizer != nil }, do: m.decide},
 		"retire": {do: func(*rapid.T) { m.retire() }},
 		"pause":  {can: func() bool { return !m.w.mu.paused }, do: func(*rapid.T) { m.pause() }},
 		"resume": {can: func() bool { return m.w.mu.paused }, do: func(*rapid.T) { m.resume() }},
@@ -307,7 +308,7 @@ func (m *machine) resize(t *rapid.T) {
 	fits := n >= m.w.cfg.MinSize && n >= m.w.cfg.MinIdle
 	if fits {
 		m.w.mu.Lock()
-		m.maxSize, m.w.mu.limit = n, max(m.w.mu.limit, n)
+		m.w.sizedLocked(n, n)
 		m.w.mu.Unlock()
 	}
 	if err := m.w.pool.Resize(n); (err == nil) != fits {

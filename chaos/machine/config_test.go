@@ -95,6 +95,7 @@ func drawCallbacks(t *rapid.T, c *config, w *world) {
 	if rapid.Bool().Draw(t, "Prepare") {
 		c.Prepare = w.prepare
 	}
+	drawSizer(t, c, w)
 	c.FIFO = rapid.Bool().Draw(t, "FIFO")
 	c.MaxUses = rapid.SampledFrom([]int{0, 0, 1, 3}).Draw(t, "MaxUses")
 	if rapid.Bool().Draw(t, "OnLeak") {

@@ -18,6 +18,7 @@ func (m *machine) finish(t *rapid.T) {
 		m.resume()
 	}
 	m.look(t)
+	m.growAgain()
 	time.Sleep(10 * time.Second) // until a dial has found out that the server is well
 	m.drain(t)
 	if !m.w.mu.closed {
@@ -58,13 +59,14 @@ func (m *machine) drain(t *rapid.T) {
 
 // lendAll borrows as many connections as may be open.
 func (m *machine) lendAll(t *rapid.T) {
-	for n := range m.maxSize {
+	most := m.w.mu.maxSize
+	for n := range most {
 		c := m.startAcquire(time.Minute)
 		m.look(t)
 		time.Sleep(2 * time.Second)
 		m.look(t)
 		if len(c.leases) != 1 {
-			t.Fatalf("of %d connections, %d can be lent: %v", m.maxSize, n, c.err)
+			t.Fatalf("of %d connections, %d can be lent: %v", most, n, c.err)
 		}
 	}
 	m.drain(t)

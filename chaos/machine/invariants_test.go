@@ -54,8 +54,8 @@ func (m *machine) same(what string, got, want int) {
 // many, which are never lent again and only become fewer.
 func (m *machine) neverMoreThanTheLimit(s connpool.Stats) {
 	w := m.w
-	m.same("MaxSize", s.MaxSize, m.maxSize)
-	m.same("Limit", s.Limit, m.maxSize)
+	m.same("MaxSize", s.MaxSize, w.mu.maxSize)
+	m.same("Limit", s.Limit, w.mu.size)
 	if s.Size > w.mu.limit && s.Size > m.before.stats.Size {
 		w.wrongLocked("Size is %d, it was %d and the limit is %d", s.Size, m.before.stats.Size, s.Limit)
 	}

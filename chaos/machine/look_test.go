@@ -38,6 +38,7 @@ func (m *machine) look(t *rapid.T) {
 // noteAbandoned enters into the books what the pool has given up on.
 func (m *machine) noteAbandoned() {
 	w, now := m.w, m.w.now()
+	w.noteSizingLocked()
 	for r := range w.mu.running {
 		if r.noted || !r.abandoned(now) {
 			continue
@@ -72,7 +73,7 @@ func (m *machine) endRound(s connpool.Stats) {
 		return c.left && c.user == nil && c.busy == nil && (c.closes == 1 || c.hijacked)
 	})
 	w.foldDoubtsLocked()
-	w.mu.limit = m.maxSize
+	w.mu.limit = w.mu.size
 	m.spareSince(s)
 	m.before = rest{stats: s, count: w.mu.count}
 	m.did, m.resumed = 0, false

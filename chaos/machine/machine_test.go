@@ -34,8 +34,7 @@ type machine struct {
 	clientsMade int
 	clients     []*client // those that have not been judged yet
 	cancels     []context.CancelFunc
-	past        []*hold // leases that have ended, some of them
-	maxSize     int
+	past        []*hold       // leases that have ended, some of them
 	pausedIn    int           // the first round that was all in a pause, of the last pause
 	spared      time.Duration // see spareSince
 
@@ -56,11 +55,11 @@ func newMachine(t *rapid.T) *machine {
 	w := newWorld()
 	w.cfg = drawConfig(t, w)
 	w.period = period(w.cfg)
-	w.mu.limit = w.cfg.MaxSize
+	w.sizedLocked(w.cfg.MaxSize, w.cfg.MaxSize)
 	if err := w.open(); err != nil {
 		t.Fatalf("New: %v", err)
 	}
-	return &machine{w: w, round: 1, maxSize: w.cfg.MaxSize, closesAfter: rapid.IntRange(0, 150).Draw(t, "closes after")}
+	return &machine{w: w, round: 1, closesAfter: rapid.IntRange(0, 150).Draw(t, "closes after")}
 }
 
 // open makes the pool. Callbacks use it, and may run before New has returned: the

@@ -21,10 +21,11 @@ const (
 	preparing
 	cleaning
 	alive
+	sizing
 	kinds
 )
 
-var kindNames = [kinds]string{"Connect", "Close", "Check", "Reset", "Prepare", "Clean", "Alive"}
+var kindNames = [kinds]string{"Connect", "Close", "Check", "Reset", "Prepare", "Clean", "Alive", "Sizer"}
 
 func (k kind) String() string { return kindNames[k] }
 
@@ -63,6 +64,7 @@ var deedsOf = [kinds][]deed{
 	preparing:  {fails, saysBroke, slow, slowFails, panics, exits},
 	cleaning:   {fails, panics, exits},
 	alive:      {fails, unsure, panics, exits},
+	sizing:     {slow, slow, hangs, panics, exits},
 }
 
 // order is a deed that the next call of some callback will do.
@@ -148,7 +150,7 @@ func (w *world) letGo() {
 func (w *world) heal() {
 	w.mu.Lock()
 	w.mu.orders = [kinds][]order{}
-	w.mu.down, w.trip = false, 0
+	w.mu.down, w.trip, w.mu.decisions = false, 0, nil
 	w.mu.Unlock()
 	w.letGo()
 }

@@ -42,10 +42,13 @@ type world struct {
 
 		closedAt, pausedAt time.Duration
 
-		limit  int // the largest since everything was last at rest
-		doubts []doubt
-		dials  dialling
-		count  tallies
+		maxSize, size int // what Resize has set last, and the limit now in force
+		limit         int // the largest since everything was last at rest
+		decisions     []connpool.SizeDecision
+		window        sizeWindow
+		doubts        []doubt
+		dials         dialling
+		count         tallies
 	}
 }
 
