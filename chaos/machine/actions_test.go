@@ -322,6 +322,7 @@ func (m *machine) retire() {
 	m.did++
 	m.w.mu.Lock()
 	m.w.mu.retired++
+	m.w.mu.dials.resumed(m.w.now())
 	m.w.mu.Unlock()
 	m.w.pool.Retire()
 	m.w.mu.Lock()
@@ -347,6 +348,7 @@ func (m *machine) resume() {
 	m.resumed = true
 	m.w.mu.Lock()
 	m.w.mu.paused = false
+	m.w.mu.dials.resumed(m.w.now())
 	m.w.mu.Unlock()
 	m.w.pool.Resume()
 }

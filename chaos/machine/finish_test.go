@@ -18,7 +18,6 @@ func (m *machine) finish(t *rapid.T) {
 		m.resume()
 	}
 	m.look(t)
-	m.growAgain()
 	time.Sleep(10 * time.Second) // until a dial has found out that the server is well
 	m.drain(t)
 	if !m.w.mu.closed {

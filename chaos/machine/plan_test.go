@@ -146,11 +146,11 @@ func (w *world) letGo() {
 	w.mu.hung = make(chan struct{})
 }
 
-// heal makes every callback work from now on.
+// heal makes every callback work from now on, and the Sizer allow all that it may.
 func (w *world) heal() {
 	w.mu.Lock()
 	w.mu.orders = [kinds][]order{}
-	w.mu.down, w.trip, w.mu.decisions = false, 0, nil
+	w.mu.down, w.trip, w.mu.healed = false, 0, true
 	w.mu.Unlock()
 	w.letGo()
 }

@@ -27,23 +27,20 @@ func drawSizer(t *rapid.T, c *config, w *world) {
 	w.mu.window.length = c.SizeInterval
 }
 
-// decide has the Sizer decide something when its next window ends.
+// decide has the Sizer decide something when its next windows end, at once or after
+// a while, in which a Resize may come.
 func (m *machine) decide(t *rapid.T) {
 	d := connpool.SizeDecision{
 		Limit:  rapid.IntRange(-1, 10).Draw(t, "limit"),
 		Window: drawDuration(t, "window", 0, 0, 20*time.Millisecond, 300*time.Millisecond, 2*time.Second),
 	}
+	o := order{deed: rapid.SampledFrom([]deed{works, slow}).Draw(t, "deed")}
+	o.delay = m.w.odd(drawDuration(t, "after", 20*time.Millisecond, 600*time.Millisecond, 2*time.Second))
 	m.did++
 	m.w.mu.Lock()
 	defer m.w.mu.Unlock()
 	m.w.mu.decisions = append(m.w.mu.decisions, d)
-}
-
-// growAgain has the Sizer decide for all that it may.
-func (m *machine) growAgain() {
-	m.w.mu.Lock()
-	defer m.w.mu.Unlock()
-	m.w.mu.decisions = []connpool.SizeDecision{{Limit: connpool.LargestMaxSize}}
+	m.w.mu.orders[sizing] = append(m.w.mu.orders[sizing], o)
 }
 
 // sizedLocked enters a new size into the books.
@@ -70,7 +67,10 @@ func (s sizer) Next(sample connpool.SizeSample) (d connpool.SizeDecision) {
 func (w *world) nextDecision(limit int) connpool.SizeDecision {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if len(w.mu.decisions) == 0 {
+	switch {
+	case w.mu.healed:
+		return connpool.SizeDecision{Limit: connpool.LargestMaxSize}
+	case len(w.mu.decisions) == 0:
 		return connpool.SizeDecision{Limit: limit}
 	}
 	d := w.mu.decisions[0]

@@ -45,6 +45,7 @@ type world struct {
 		maxSize, size int // what Resize has set last, and the limit now in force
 		limit         int // the largest since everything was last at rest
 		decisions     []connpool.SizeDecision
+		healed        bool // the Sizer decides for the most
 		window        sizeWindow
 		doubts        []doubt
 		dials         dialling
@@ -71,6 +72,12 @@ func (d *dialling) succeeded(now time.Duration) {
 		d.earlierOK = d.lastOK
 	}
 	d.lastOK, d.noneAt, d.pauseUntil, d.lastEnd = now, -1, -1, now
+}
+
+// resumed notes a Retire or a Resume: the pause is over, and what is under way can
+// begin none.
+func (d *dialling) resumed(now time.Duration) {
+	d.noneAt, d.pauseUntil = -1, max(d.pauseUntil, now)
 }
 
 // okBefore returns when a dial last succeeded, in an instant before the given one:
