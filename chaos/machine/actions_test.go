@@ -30,8 +30,6 @@ func (m *machine) actions() map[string]func(*rapid.T) {
 	add(m.mischief())
 	add(m.operating())
 	add(m.waiting())
-	all["several at once"] = m.together
-	all[""] = m.look
 	return all
 }
 
@@ -45,18 +43,23 @@ func (m *machine) alone(a action) func(*rapid.T) {
 	}
 }
 
-// together does a few things in one round, the next begun before the last has
-// had any effect: a release meets a cancel, a Close, a Resize.
-func (m *machine) together(t *rapid.T) {
+// oneOfSeveral does one of several things that are done in one round.
+func (m *machine) oneOfSeveral(t *rapid.T) {
 	all := make(map[string]action)
 	for _, some := range []map[string]action{m.acquiring(), m.ending(), m.operating()} {
 		maps.Copy(all, some)
 	}
-	for range rapid.IntRange(2, 4).Draw(t, "so many") {
-		able := slices.Sorted(maps.Keys(all))
-		able = slices.DeleteFunc(able, func(name string) bool { a := all[name]; return a.can != nil && !a.can() })
-		all[rapid.SampledFrom(able).Draw(t, "at once")].do(t)
-	}
+	able := slices.Sorted(maps.Keys(all))
+	able = slices.DeleteFunc(able, func(name string) bool { a := all[name]; return a.can != nil && !a.can() })
+	all[rapid.SampledFrom(able).Draw(t, "at once")].do(t)
+}
+
+// act notes that something is done.
+func (m *machine) act() {
+	m.w.mu.Lock()
+	defer m.w.mu.Unlock()
+	m.did++
+	m.w.moveLocked()
 }
 
 func (m *machine) acquiring() map[string]action {
@@ -77,13 +80,16 @@ func (m *machine) acquiring() map[string]action {
 		"cancel": {
 			can: func() bool { return len(m.pending()) > 0 },
 			do: func(t *rapid.T) {
-				c := rapid.SampledFrom(m.pending()).Draw(t, "who")
-				m.did++
-				c.canceled = m.w.now()
-				c.cancel(errCanceled)
+				m.cancel(rapid.SampledFrom(m.pending()).Draw(t, "who"))
 			},
 		},
 	}
+}
+
+func (m *machine) cancel(c *client) {
+	m.act()
+	c.canceled = m.w.now()
+	c.cancel(errCanceled)
 }
 
 // anyBegun reports whether such a call is under way, as far as is known.
@@ -112,7 +118,7 @@ func (m *machine) ending() map[string]action {
 			do: func(t *rapid.T) {
 				how := rapid.SampledFrom([]ending{endsWell, endsWell, endsHarmlessly, endsBroken, endsInPanic, endsInExit}).Draw(t, "how")
 				h := m.drawHold(t, true)
-				m.did++
+				m.act()
 				h.end(how)
 			},
 		},
@@ -183,7 +189,7 @@ func (m *machine) hijack(t *rapid.T) {
 
 func (m *machine) keepLong(t *rapid.T) {
 	h := rapid.SampledFrom(m.held(false)).Draw(t, "which")
-	m.did++
+	m.act()
 	h.lease.KeepLong()
 	if h.kept < 0 {
 		h.kept = m.w.now() // the books of a lease that lasts are the machine's alone
@@ -287,6 +293,10 @@ func (m *machine) operating() map[string]action {
 	old := func() bool { return m.round >= m.closesAfter }
 	return map[string]action{
 		"resize": {do: m.resize},
+		"resize while the Sizer decides": {
+			can: func() bool { return m.w.deciding() },
+			do:  m.resize,
+		},
 		"decide": {can: func() bool { return m.w.cfg.Sizer != nil }, do: m.decide},
 		"retire": {do: func(*rapid.T) { m.retire() }},
 		"pause":  {can: func() bool { return !m.w.mu.paused }, do: func(*rapid.T) { m.pause() }},
@@ -304,7 +314,7 @@ func (m *machine) operating() map[string]action {
 
 func (m *machine) resize(t *rapid.T) {
 	n := rapid.IntRange(1, 8).Draw(t, "to")
-	m.did++
+	m.act()
 	fits := n >= m.w.cfg.MinSize && n >= m.w.cfg.MinIdle
 	if fits {
 		m.w.mu.Lock()
@@ -319,7 +329,7 @@ func (m *machine) resize(t *rapid.T) {
 // retire also renews what those who wait may get: none of them has a connection
 // yet.
 func (m *machine) retire() {
-	m.did++
+	m.act()
 	m.w.mu.Lock()
 	m.w.mu.retired++
 	m.w.mu.dials.resumed(m.w.now())
@@ -335,7 +345,7 @@ func (m *machine) retire() {
 }
 
 func (m *machine) pause() {
-	m.did++
+	m.act()
 	m.pausedIn = m.round + 1
 	m.w.pool.Pause()
 	m.w.mu.Lock()
@@ -344,7 +354,7 @@ func (m *machine) pause() {
 }
 
 func (m *machine) resume() {
-	m.did++
+	m.act()
 	m.resumed = true
 	m.w.mu.Lock()
 	m.w.mu.paused = false
@@ -361,7 +371,7 @@ func (m *machine) close() {
 }
 
 func (m *machine) setClosed() {
-	m.did++
+	m.act()
 	m.w.mu.Lock()
 	defer m.w.mu.Unlock()
 	if !m.w.mu.closed {

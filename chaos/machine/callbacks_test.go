@@ -42,6 +42,9 @@ func (w *world) beginDial(now time.Duration) (*run, int) {
 	if n := w.slotsLocked(); n > w.mu.limit {
 		w.wrongLocked("a dial begins: %d connections are open or being opened or closed, where %d are allowed", n, w.mu.limit)
 	}
+	if used := w.mu.usedLocked(); w.mu.units > 0 && used > w.mu.units {
+		w.wrongLocked("a dial begins: %d units of the Budget are in use, and there are %d", used, w.mu.units)
+	}
 	if w.mu.closed && w.mu.closedAt < now { // within one instant it may have been decided on before
 		w.wrongLocked("a dial begins after Close")
 	}
@@ -67,6 +70,7 @@ func (w *world) endDial(r *run, began time.Duration, generation int, err error) 
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	delete(w.mu.running, r)
+	w.moveLocked()
 	now := w.now()
 	if late := r.abandoned(now); err != nil {
 		if !late {
@@ -132,6 +136,7 @@ func (w *world) endClose(r *run) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	delete(w.mu.running, r)
+	w.moveLocked()
 	r.conn.left = true
 }
 
@@ -167,6 +172,7 @@ func (w *world) endRoundTrip(r *run, began time.Duration, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	delete(w.mu.running, r)
+	w.moveLocked()
 	c, now := r.conn, w.now()
 	late := r.abandoned(now)
 	c.busy = nil

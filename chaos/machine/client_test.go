@@ -52,6 +52,7 @@ type client struct {
 	panicked  any
 	exited    bool
 	dials     dialling // when it ended
+	dialling  bool     // a dial was under way then
 }
 
 // clientKey is the key of the client in its context.
@@ -97,7 +98,7 @@ var errCanceled = errors.New("canceled by the machine")
 func (m *machine) start(kind act, limit time.Duration, f func(c *client) error) *client {
 	w := m.w
 	m.clientsMade++
-	m.did++
+	m.act()
 	c := &client{id: m.clientsMade, kind: kind, round: m.round, came: w.now(), canceled: -1, grantedAt: -1}
 	ctx := context.WithValue(context.Background(), clientKey{}, c)
 	if limit != 0 {
@@ -133,7 +134,8 @@ func (c *client) run(w *world, f func(c *client) error) {
 		defer w.mu.Unlock()
 		c.ended, c.endedAt, c.err = true, w.now(), err
 		c.panicked, c.exited = panicked, !returned && panicked == nil
-		c.dials = w.dialsLocked()
+		c.dials, c.dialling = w.dialsLocked(), w.countLocked(connecting) > 0
+		w.moveLocked()
 	}()
 	err = f(c)
 	returned = true

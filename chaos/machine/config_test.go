@@ -17,9 +17,9 @@ type config = connpool.Config[*conn]
 
 // drawConfig draws a small pool with short limits: everything that can happen
 // does within a few steps.
-func drawConfig(t *rapid.T, w *world) config {
+func drawConfig(t *rapid.T, w *world, name string) config {
 	c := config{
-		Name:           "machine",
+		Name:           name,
 		Connect:        w.connect,
 		Close:          w.close,
 		Logger:         slog.New(slog.DiscardHandler),

@@ -86,6 +86,7 @@ func (w *world) take(by *client, c *conn, lease connpool.Lease[*conn]) *hold {
 	}
 	c.user, c.handed = h, false
 	w.mu.holds[h] = true
+	w.moveLocked()
 	return h
 }
 
@@ -123,6 +124,7 @@ func (w *world) judgeLocked(by *client, c *conn) {
 // the connection must not be lent again.
 func (w *world) giveUpLocked(h *hold, why string) {
 	delete(w.mu.holds, h)
+	w.moveLocked()
 	w.mu.leaks = w.mu.leaks.plus(w.leaksOf(h))
 	h.conn.user, h.conn.returned = nil, w.now()
 	if why != "" {

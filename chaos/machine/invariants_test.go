@@ -162,16 +162,22 @@ func (m *machine) anyHanded() bool {
 // dialled reports it if fewer dials are under way than somebody needs, and
 // nothing stands in the way: invariant 7, as far as dials are concerned.
 func (m *machine) dialled(whom string, s connpool.Stats, need int) {
+	if c := m.w.mu.common; m.mayDial(s, need) && (c.units == 0 || c.usedLocked() < c.units) {
+		m.w.wrongLocked("%d dials are under way where the %s need %d, and nothing stands in the way", s.Connecting, whom, need)
+	}
+}
+
+// mayDial reports whether fewer dials are under way than somebody needs, and
+// nothing but the Budget stands in the way.
+func (m *machine) mayDial(s connpool.Stats, need int) bool {
 	d := m.w.mu.dials
 	window := min(2, m.w.cfg.MaxConnecting) // or more, unless a dial has failed
 	if d.failed && d.lastFail >= d.lastOK {
 		window = 1
 	}
 	inPause := d.failed && m.w.now() <= d.lastFail+m.w.cfg.BackoffMax
-	if s.Connecting < need && s.Connecting < window && s.Size < s.Limit && !inPause &&
-		!s.Paused && !m.w.mu.closed && s.Abandoned < s.MaxSize {
-		m.w.wrongLocked("%d dials are under way where the %s need %d, and nothing stands in the way", s.Connecting, whom, need)
-	}
+	return s.Connecting < need && s.Connecting < window && s.Size < s.Limit && !inPause &&
+		!s.Paused && !m.w.mu.closed && s.Abandoned < s.MaxSize
 }
 
 // inOrder: invariant 8. Of those who stood in the queue, whoever came first is

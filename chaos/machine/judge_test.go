@@ -170,11 +170,14 @@ func (m *machine) judgeWait(c *client, err error) {
 }
 
 // judgeDown: nobody is failed for the server before dials have failed for
-// DownAfter. Warm returns the first connect error.
+// DownAfter, nor for a failure of long ago. Warm returns the first connect error.
 func (m *machine) judgeDown(c *client) {
 	w, d := m.w, c.dials
 	if c.kind == warm && d.failed {
 		return
+	}
+	if d.failed && c.endedAt-d.lastFail > w.cfg.BackoffMax && !c.dialling {
+		w.wrongLocked("%v is failed with %v, though no dial is under way and the last failed at %v", c, c.err, d.lastFail)
 	}
 	ok := d.okBefore(c.endedAt)
 	if w.cfg.DownAfter < 0 || !d.failed || d.lastFail < ok || c.endedAt-max(ok, 0) < w.cfg.DownAfter {

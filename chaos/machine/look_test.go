@@ -3,17 +3,15 @@ package machine
 import (
 	"maps"
 	"slices"
-	"testing/synctest"
 
 	"pgregory.net/rapid"
 
 	"github.com/connpool/connpool"
 )
 
-// look waits until everything has come to rest, compares the pool with the
-// books, and ends the round.
+// look compares the pool, where everything has come to rest, with the books, and
+// ends the round.
 func (m *machine) look(t *rapid.T) {
-	synctest.Wait()
 	s, holders := m.w.pool.Stats(), m.w.pool.Holders()
 	m.w.mu.Lock()
 	m.noteAbandoned()

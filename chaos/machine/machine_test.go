@@ -3,7 +3,6 @@ package machine
 import (
 	"context"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"pgregory.net/rapid"
@@ -15,13 +14,25 @@ import (
 // in whatever order.
 func TestAPoolKeepsItsPromises(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
+		rapid.SyncTest(t, func(t *rapid.T) { play(t, newFleet(t, 1, 0)) })
+	})
+}
+
+// Pools that share a Budget keep theirs, and never open more connections together
+// than it has units; nor does one wait beside what another owes it.
+func TestPoolsOfABudgetKeepTheirPromises(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
 		rapid.SyncTest(t, func(t *rapid.T) {
-			m := newMachine(t)
-			t.Cleanup(m.clear)
-			t.Repeat(m.actions())
-			m.finish(t)
+			pools := rapid.IntRange(2, 3).Draw(t, "pools")
+			play(t, newFleet(t, pools, rapid.IntRange(1, 6).Draw(t, "units")))
 		})
 	})
+}
+
+func play(t *rapid.T, f *fleet) {
+	t.Cleanup(f.clear)
+	t.Repeat(f.actions())
+	f.finish(t)
 }
 
 // machine drives one pool through one check, in rounds: it does something, waits
@@ -51,9 +62,10 @@ type rest struct {
 	count tallies
 }
 
-func newMachine(t *rapid.T) *machine {
-	w := newWorld()
-	w.cfg = drawConfig(t, w)
+func newMachine(t *rapid.T, c *common, name string, budget *connpool.Budget) *machine {
+	w := newWorld(c)
+	w.cfg = drawConfig(t, w, name)
+	w.cfg.Budget = budget
 	w.period = period(w.cfg)
 	w.sizedLocked(w.cfg.MaxSize, w.cfg.MaxSize)
 	if err := w.open(); err != nil {
@@ -76,8 +88,8 @@ func (w *world) open() (err error) {
 	return err
 }
 
-// clear ends everything that still goes on, so that the bubble is empty.
-func (m *machine) clear() {
+// stop ends everything that still goes on.
+func (m *machine) stop() {
 	m.w.heal()
 	for _, c := range m.clients {
 		c.cancel(errCanceled)
@@ -92,6 +104,4 @@ func (m *machine) clear() {
 	for _, cancel := range m.cancels {
 		cancel()
 	}
-	time.Sleep(2 * time.Hour) // longer than anything here takes
-	synctest.Wait()
 }

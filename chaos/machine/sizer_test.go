@@ -36,7 +36,7 @@ func (m *machine) decide(t *rapid.T) {
 	}
 	o := order{deed: rapid.SampledFrom([]deed{works, slow}).Draw(t, "deed")}
 	o.delay = m.w.odd(drawDuration(t, "after", 20*time.Millisecond, 600*time.Millisecond, 2*time.Second))
-	m.did++
+	m.act()
 	m.w.mu.Lock()
 	defer m.w.mu.Unlock()
 	m.w.mu.decisions = append(m.w.mu.decisions, d)
@@ -47,6 +47,7 @@ func (m *machine) decide(t *rapid.T) {
 func (w *world) sizedLocked(maxSize, limit int) {
 	w.mu.maxSize, w.mu.size = maxSize, limit
 	w.mu.limit = max(w.mu.limit, limit)
+	w.moveLocked()
 }
 
 // Next judges the sample, and writes down what comes of the decision: the pool
@@ -62,6 +63,13 @@ func (s sizer) Next(sample connpool.SizeSample) (d connpool.SizeDecision) {
 	w.obey(context.Background(), sizing)
 	d, followed = w.nextDecision(sample.Limit), true
 	return d
+}
+
+// deciding reports whether the Sizer is being asked.
+func (w *world) deciding() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.countLocked(sizing) > 0
 }
 
 func (w *world) nextDecision(limit int) connpool.SizeDecision {

@@ -23,7 +23,7 @@ type world struct {
 	// mu is held for moments only, never while a callback blocks or while the pool
 	// is called.
 	mu struct {
-		sync.Mutex
+		*common
 		faults []string // promises broken
 
 		orders [kinds][]order
@@ -110,8 +110,19 @@ type tallies struct {
 	rejected                                                 uint64 // by Alive or Prepare
 }
 
-func newWorld() *world {
+// common is what the worlds of pools that share a Budget share, their lock among
+// it: so what is open everywhere can be seen at once.
+type common struct {
+	sync.Mutex
+	worlds []*world
+	units  int           // of the Budget; 0: there is none
+	moved  time.Duration // when anything has last changed
+}
+
+func newWorld(c *common) *world {
 	w := &world{began: time.Now()}
+	w.mu.common = c
+	c.worlds = append(c.worlds, w)
 	w.mu.hung = make(chan struct{})
 	w.mu.running = make(map[*run]bool)
 	w.mu.holds = make(map[*hold]bool)
@@ -124,7 +135,8 @@ func (w *world) now() time.Duration { return time.Since(w.began) }
 
 // wrongLocked notes that a promise has been broken.
 func (w *world) wrongLocked(format string, args ...any) {
-	w.mu.faults = append(w.mu.faults, fmt.Sprintf("at %v: ", w.now())+fmt.Sprintf(format, args...))
+	where := fmt.Sprintf("at %v: %s: ", w.now(), w.cfg.Name)
+	w.mu.faults = append(w.mu.faults, where+fmt.Sprintf(format, args...))
 }
 
 func (w *world) wrong(format string, args ...any) {
@@ -174,6 +186,9 @@ func (w *world) timeout(k kind) time.Duration {
 func (w *world) startLocked(k kind, c *conn) *run {
 	r := &run{kind: k, conn: c, until: w.now() + w.timeout(k) + grace}
 	w.mu.running[r] = true
+	if k != sizing {
+		w.moveLocked()
+	}
 	return r
 }
 
