@@ -67,7 +67,9 @@ func newMachine(t *rapid.T, c *common, name string, budget *connpool.Budget) *ma
 	w.cfg = drawConfig(t, w, name)
 	w.cfg.Budget = budget
 	w.period = period(w.cfg)
+	w.mu.Lock()
 	w.sizedLocked(w.cfg.MaxSize, w.cfg.MaxSize)
+	w.mu.Unlock()
 	if err := w.open(); err != nil {
 		t.Fatalf("New: %v", err)
 	}

@@ -122,11 +122,13 @@ type common struct {
 func newWorld(c *common) *world {
 	w := &world{began: time.Now()}
 	w.mu.common = c
-	c.worlds = append(c.worlds, w)
 	w.mu.hung = make(chan struct{})
 	w.mu.running = make(map[*run]bool)
 	w.mu.holds = make(map[*hold]bool)
 	w.mu.dials = dialling{instant: -1, lastFail: -1, lastOK: -1, lastEnd: -1, pauseUntil: -1, noneAt: -1}
+	c.Lock() // the pools before it are at work
+	defer c.Unlock()
+	c.worlds = append(c.worlds, w)
 	return w
 }
 
