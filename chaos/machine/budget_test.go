@@ -16,6 +16,7 @@ type fleet struct {
 	*common
 	budget   *connpool.Budget // or nil
 	machines []*machine
+	lookedAt time.Duration
 }
 
 // newFleet draws so many pools. units is 0 for no Budget.
@@ -65,6 +66,7 @@ func (f *fleet) together(t *rapid.T) {
 // they share.
 func (f *fleet) look(t *rapid.T) {
 	synctest.Wait()
+	kept := f.keepers()
 	for _, m := range f.machines {
 		m.look(t)
 	}
@@ -78,7 +80,41 @@ func (f *fleet) look(t *rapid.T) {
 	}
 	for _, m := range f.machines {
 		f.owedIsGiven(t, m)
+		was := m.starved
+		m.starved = m.before.stats.Size == 0 && m.lacksUnit()
+		if was && m.starved && len(kept) > 0 {
+			t.Fatalf("at %v: callers of %s wait, which has no connection, and %v is served by %s, which has them all",
+				m.w.now(), m.w.cfg.Name, kept[0], kept[0].name)
+		}
 	}
+	f.lookedAt = f.machines[0].w.now()
+}
+
+// keeper is a caller that has been served with a connection that came back.
+type keeper struct {
+	*client
+	name string // of its pool
+}
+
+// keepers returns callers that waited and have now been served with what came back
+// to their pool, if that has all the units and nothing else was done.
+func (f *fleet) keepers() (kept []keeper) {
+	f.Lock()
+	defer f.Unlock()
+	for _, m := range f.machines {
+		now := m.w.now()
+		if m.did != 1 || m.w.slotsLocked() < f.units || f.lookedAt != now {
+			continue
+		}
+		for _, c := range m.clients {
+			for _, h := range c.leases {
+				if c.queued > 0 && !c.served && h.conn.returned == now && h.conn.born < now {
+					kept = append(kept, keeper{c, m.w.cfg.Name})
+				}
+			}
+		}
+	}
+	return kept
 }
 
 // usedLocked counts the connections that are open, or being opened or closed, in
@@ -101,11 +137,10 @@ const settling = 300 * time.Millisecond
 // idle connection of another, once nothing has changed for a moment; and not even
 // that long if it has no connection or two fewer, and is the only one in need.
 func (f *fleet) owedIsGiven(t *rapid.T, m *machine) {
-	s := m.before.stats
-	need := s.Waiting - s.Checking - s.Resetting
-	if s.Connecting > 0 || !m.mayDial(s, need) || f.closingLocked() {
+	if !m.lacksUnit() || f.closingLocked() {
 		return
 	}
+	s := m.before.stats
 	now, d := m.w.now(), m.w.mu.dials
 	since := f.movedLocked(now)
 	if d.failed {
@@ -119,9 +154,16 @@ func (f *fleet) owedIsGiven(t *rapid.T, m *machine) {
 		poorer := s.Size == 0 || theirs.Size > s.Size+1
 		if atOnce := poorer && f.onlyInNeed(m); atOnce || now-since > settling {
 			t.Fatalf("at %v: %d callers of %s wait, which has %d connections, beside %d idle ones of the %d of %s; at once: %t",
-				now, need, m.w.cfg.Name, s.Size, theirs.Idle, theirs.Size, other.w.cfg.Name, atOnce)
+				now, s.Waiting, m.w.cfg.Name, s.Size, theirs.Idle, theirs.Size, other.w.cfg.Name, atOnce)
 		}
 	}
+}
+
+// lacksUnit reports whether callers of the pool wait, and only the Budget can
+// stand in the way of a dial.
+func (m *machine) lacksUnit() bool {
+	s := m.before.stats
+	return s.Connecting == 0 && m.mayDial(s, s.Waiting-s.Checking-s.Resetting)
 }
 
 // closingLocked reports whether a unit may be on its way.

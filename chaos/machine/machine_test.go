@@ -54,6 +54,7 @@ type machine struct {
 	holds   []*hold // leases that may be ended
 	resumed bool
 	before  rest
+	starved bool // it had no connection, and lacked only a unit, when last looked at
 }
 
 // rest is what the machine sees when everything has come to rest.
