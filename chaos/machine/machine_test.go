@@ -2,6 +2,8 @@ package machine
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"testing"
 	"time"
 
@@ -99,10 +101,12 @@ func (m *machine) stop() {
 	}
 	m.w.mu.Lock()
 	m.w.mu.closed = true
-	for h := range m.w.mu.holds {
-		h.end(endsWell)
-	}
+	holds := slices.Collect(maps.Keys(m.w.mu.holds))
 	m.w.mu.Unlock()
+	for _, h := range holds { // a lost one would be cleaned up from outside the bubble
+		h.end(endsWell)
+		h.lease.Discard(nil)
+	}
 	m.w.pool.Close()
 	for _, cancel := range m.cancels {
 		cancel()

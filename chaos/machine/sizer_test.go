@@ -23,7 +23,7 @@ func drawSizer(t *rapid.T, c *config, w *world) {
 		return
 	}
 	c.Sizer = sizer{w}
-	c.SizeInterval = drawDuration(t, "SizeInterval", 100*time.Millisecond, time.Second, 4*time.Second)
+	c.SizeInterval = drawDuration(t, "SizeInterval", 300*time.Millisecond, time.Second, 4*time.Second)
 	w.mu.window.length = c.SizeInterval
 }
 
