@@ -50,7 +50,10 @@ func (m *machine) oneOfSeveral(t *rapid.T) {
 		maps.Copy(all, some)
 	}
 	able := slices.Sorted(maps.Keys(all))
-	able = slices.DeleteFunc(able, func(name string) bool { a := all[name]; return a.can != nil && !a.can() })
+	able = slices.DeleteFunc(able, func(name string) bool {
+		a := all[name]
+		return a.can != nil && !a.can()
+	})
 	all[rapid.SampledFrom(able).Draw(t, "at once")].do(t)
 }
 
@@ -278,7 +281,10 @@ func panicsOnUse(f func()) (panicked bool) {
 
 // order tells the next calls of a callback what to do.
 func (m *machine) order(t *rapid.T) {
-	k := rapid.SampledFrom([]kind{connecting, connecting, closing, checking, checking, resetting, resetting, preparing, cleaning, alive, sizing}).Draw(t, "callback")
+	k := rapid.SampledFrom([]kind{
+		connecting, connecting, closing, checking, checking, resetting, resetting,
+		preparing, cleaning, alive, sizing,
+	}).Draw(t, "callback")
 	o := order{deed: rapid.SampledFrom(deedsOf[k]).Draw(t, "deed")}
 	o.delay = m.w.odd(drawDuration(t, "after", 5*time.Millisecond, 60*time.Millisecond, 600*time.Millisecond, 2500*time.Millisecond))
 	for range rapid.IntRange(1, 3).Draw(t, "times") {

@@ -83,8 +83,8 @@ func (f *fleet) look(t *rapid.T) {
 		was := m.starved
 		m.starved = m.before.stats.Size == 0 && m.lacksUnit()
 		if was && m.starved && len(kept) > 0 {
-			t.Fatalf("at %v: callers of %s wait, which has no connection, and %v is served by %s, which has them all",
-				m.w.now(), m.w.cfg.Name, kept[0], kept[0].name)
+			t.Fatalf("at %v: callers of %s wait, which has no connection, and %v is served by %s, "+
+				"which has them all", m.w.now(), m.w.cfg.Name, kept[0], kept[0].name)
 		}
 	}
 	f.lookedAt = f.machines[0].w.now()
@@ -153,8 +153,8 @@ func (f *fleet) owedIsGiven(t *rapid.T, m *machine) {
 		}
 		poorer := s.Size == 0 || theirs.Size > s.Size+1
 		if atOnce := poorer && f.onlyInNeed(m); atOnce || now-since > settling {
-			t.Fatalf("at %v: %d callers of %s wait, which has %d connections, beside %d idle ones of the %d of %s; at once: %t",
-				now, s.Waiting, m.w.cfg.Name, s.Size, theirs.Idle, theirs.Size, other.w.cfg.Name, atOnce)
+			t.Fatalf("at %v: %d callers of %s wait, which has %d connections, beside %d idle ones "+
+				"of the %d of %s; at once: %t", now, s.Waiting, m.w.cfg.Name, s.Size, theirs.Idle, theirs.Size, other.w.cfg.Name, atOnce)
 		}
 	}
 }
@@ -193,7 +193,9 @@ func (f *fleet) movedLocked(now time.Duration) time.Duration {
 // onlyInNeed reports whether no other pool can be waiting for a unit.
 func (f *fleet) onlyInNeed(m *machine) bool {
 	for _, other := range f.machines {
-		if d := other.w.mu.dials; other != m && (other.before.stats.Waiting > 0 || d.failed && d.lastFail >= d.lastOK) {
+		d := other.w.mu.dials
+		failing := d.failed && d.lastFail >= d.lastOK
+		if other != m && (failing || other.before.stats.Waiting > 0) {
 			return false
 		}
 	}

@@ -43,7 +43,8 @@ func (w *world) beginDial(now time.Duration) (*run, int) {
 		w.wrongLocked("a dial begins: %d connections are open or being opened or closed, where %d are allowed", n, w.mu.limit)
 	}
 	if used := w.mu.usedLocked(); w.mu.units > 0 && used > w.mu.units {
-		w.wrongLocked("a dial begins: %d units of the Budget are in use, and there are %d", used, w.mu.units)
+		w.wrongLocked("a dial begins: %d units of the Budget are in use, and there are %d",
+			used, w.mu.units)
 	}
 	if w.mu.closed && w.mu.closedAt < now { // within one instant it may have been decided on before
 		w.wrongLocked("a dial begins after Close")

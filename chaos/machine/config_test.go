@@ -96,7 +96,7 @@ func drawCallbacks(t *rapid.T, c *config, w *world) {
 		c.Prepare = w.prepare
 	}
 	drawSizer(t, c, w)
-	c.ReclaimLost = rapid.Bool().Draw(t, "ReclaimLost") // of leases that end; see lost_test.go for others
+	c.ReclaimLost = rapid.Bool().Draw(t, "ReclaimLost") // all leases end; see lost_test.go
 	c.FIFO = rapid.Bool().Draw(t, "FIFO")
 	c.MaxUses = rapid.SampledFrom([]int{0, 0, 1, 3}).Draw(t, "MaxUses")
 	if rapid.Bool().Draw(t, "OnLeak") {

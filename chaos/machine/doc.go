@@ -3,9 +3,13 @@
 // every step, when everything has come to rest, the pool is compared with the
 // books that the test keeps beside it.
 //
+// It does so to one pool, and to two or three that share a Budget; and in a smaller
+// machine, outside the bubble, leases are dropped and collected.
+//
 // Users acquire with all sorts of deadlines or none, try, take what is idle, use
 // Do, cancel, release, discard, hijack, keep long, and end and use leases that
-// have ended. Operators resize, retire, pause, resume, warm, close and shut down.
+// have ended. Operators resize, retire, pause, resume, warm, close and shut down, and
+// a Sizer decides anything at all, at once or while a Resize goes by.
 // The server goes down and comes back, connections die while idle, and each of
 // the callbacks Connect, Close, Check, Reset, Prepare, Clean, Alive and IsBad
 // fails, dawdles, hangs, panics or exits when it is told to. Time passes in
@@ -54,6 +58,22 @@
 //	17  one snapshot adds up                 reenter, from within callbacks; everySlotIsAccountedFor
 //	18  closed is unreachable                not here, but in the pool's own TestAClosedConnectionIsLetGo
 //
+// Of a Budget:
+//
+//	never more open than there are units    beginDial, at each dial; fleet.look
+//	a unit is never lost                    dialled, lendAll, useAll
+//	what is owed to a pool is given         owedIsGiven, keepers
+//	a pool without a unit is not out        judgeDown
+//
+// Of a Sizer and of lost leases:
+//
+//	the limit is within its bounds          endSizing, beginSizing, neverMoreThanTheLimit
+//	a Resize that has returned is in force  the same
+//	a sample is of what is in force         beginSizing
+//	a lost lease's connection closes once   losing.collect
+//	and is counted and told once            losing.nothingElseIsLost, losing.collect
+//	no other lease is taken for lost        losing.look
+//
 // Beyond the list: nobody is failed for the server before DownAfter (judgeDown),
 // nothing is served in a pause (pausedMeansPaused), leaks are reported once
 // (leaksAreReported), Holders is complete (holdersAreComplete), errors have a
@@ -73,6 +93,14 @@
 //   - 16: what comes back while somebody waits may stay above MaxIdle, because it
 //     may have been meant for him.
 //   - 18: whether memory is let go is the garbage collector's to say, and that does
-//     not live in the bubble; nor does the clean-up of lost leases, so ReclaimLost is
-//     off here.
+//     not live in the bubble.
+//   - Lost leases: clean-ups run outside of every bubble, where they must not touch
+//     the channels and timers of a pool in one. With ReclaimLost, the pool in the
+//     bubble loses no lease; the smaller machine does, in real time. It waits for what
+//     must happen and judges no time. It has a waiter, and none of the other
+//     callbacks, deadlines and operators.
+//   - A Budget: that a connection goes to the pool that waits although its own
+//     callers give up in that moment depends on the order of single steps, which only
+//     the explorer drives. Whose turn it is among several pools that wait is not
+//     judged, only that what is idle does not stay so.
 package machine

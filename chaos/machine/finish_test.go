@@ -98,7 +98,9 @@ func (f *fleet) shutDown(t *rapid.T) {
 	var calls []*client
 	for _, m := range f.machines {
 		m.setClosed()
-		calls = append(calls, m.start(shutdown, 10*time.Second, func(c *client) error { return m.w.pool.Shutdown(c.ctx) }))
+		calls = append(calls, m.start(shutdown, 10*time.Second, func(c *client) error {
+			return m.w.pool.Shutdown(c.ctx)
+		}))
 	}
 	f.look(t)
 	time.Sleep(10 * time.Second)

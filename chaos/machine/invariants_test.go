@@ -163,7 +163,8 @@ func (m *machine) anyHanded() bool {
 // nothing stands in the way: invariant 7, as far as dials are concerned.
 func (m *machine) dialled(whom string, s connpool.Stats, need int) {
 	if c := m.w.mu.common; m.mayDial(s, need) && (c.units == 0 || c.usedLocked() < c.units) {
-		m.w.wrongLocked("%d dials are under way where the %s need %d, and nothing stands in the way", s.Connecting, whom, need)
+		m.w.wrongLocked("%d dials are under way where the %s need %d, and nothing stands in the way",
+			s.Connecting, whom, need)
 	}
 }
 

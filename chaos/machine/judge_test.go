@@ -177,7 +177,8 @@ func (m *machine) judgeDown(c *client) {
 		return
 	}
 	if d.failed && c.endedAt-d.lastFail > w.cfg.BackoffMax && !c.dialling {
-		w.wrongLocked("%v is failed with %v, though no dial is under way and the last failed at %v", c, c.err, d.lastFail)
+		w.wrongLocked("%v is failed with %v, though no dial is under way and the last failed at %v",
+			c, c.err, d.lastFail)
 	}
 	ok := d.okBefore(c.endedAt)
 	if w.cfg.DownAfter < 0 || !d.failed || d.lastFail < ok || c.endedAt-max(ok, 0) < w.cfg.DownAfter {

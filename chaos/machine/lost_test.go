@@ -161,7 +161,8 @@ func (m *losing) drop(t *rapid.T) {
 func (m *losing) end(t *rapid.T) {
 	c := draw(t, m.lives)
 	m.lives = slices.DeleteFunc(m.lives, func(other *copies) bool { return other == c })
-	switch lease := c.left[0]; rapid.SampledFrom([]string{"Release", "Discard", "Hijack"}).Draw(t, "how") {
+	lease, how := c.left[0], rapid.SampledFrom([]string{"Release", "Discard", "Hijack"})
+	switch how.Draw(t, "how") {
 	case "Release":
 		lease.Release()
 	case "Discard":
@@ -192,13 +193,17 @@ func (m *losing) look(t *rapid.T) {
 	}
 }
 
+// nothingElseIsLost: no more leases are counted or told than have been dropped, and
+// no clean-up counts as a release.
 func (m *losing) nothingElseIsLost(t *rapid.T) {
 	s, lost := m.pool.Stats(), uint64(len(m.lost))
 	if s.Leaks > lost || s.Closes[connpool.ClosedLost] > lost || m.told.Load() > lost {
-		t.Fatalf("%d leases are lost; reported: %d, told: %d, closed: %d", lost, s.Leaks, m.told.Load(), s.Closes[connpool.ClosedLost])
+		t.Fatalf("%d leases are lost; reported: %d, told: %d, closed: %d",
+			lost, s.Leaks, m.told.Load(), s.Closes[connpool.ClosedLost])
 	}
 	if s.StaleReleases != m.stale || m.others.Load() > 0 {
-		t.Fatalf("%d releases are stale, of %d; %d other leaks are told", s.StaleReleases, m.stale, m.others.Load())
+		t.Fatalf("%d releases are stale, of %d; %d other leaks are told",
+			s.StaleReleases, m.stale, m.others.Load())
 	}
 }
 
@@ -215,7 +220,8 @@ func (m *losing) collectSometimes(t *rapid.T) {
 func (m *losing) collect(t *rapid.T) {
 	m.collectUntil(t, func(s connpool.Stats) bool {
 		lost := uint64(len(m.lost))
-		return s.Leaks == lost && s.Closes[connpool.ClosedLost] == lost && m.told.Load() == lost && s.Closing == 0
+		return s.Leaks == lost && s.Closes[connpool.ClosedLost] == lost &&
+			m.told.Load() == lost && s.Closing == 0
 	})
 	if len(m.lives) < m.size {
 		m.collectUntil(t, func(connpool.Stats) bool { return m.served(t) })

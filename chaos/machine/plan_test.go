@@ -25,7 +25,9 @@ const (
 	kinds
 )
 
-var kindNames = [kinds]string{"Connect", "Close", "Check", "Reset", "Prepare", "Clean", "Alive", "Sizer"}
+var kindNames = [kinds]string{
+	"Connect", "Close", "Check", "Reset", "Prepare", "Clean", "Alive", "Sizer",
+}
 
 func (k kind) String() string { return kindNames[k] }
 

@@ -99,7 +99,7 @@ func (w *world) beginSizing(sample connpool.SizeSample) *run {
 	case w.countLocked(sizing) > 0:
 		w.wrongLocked("the Sizer is asked while it decides")
 	case sample.Min != least || sample.Max != w.mu.maxSize || sample.Limit != w.mu.size:
-		w.wrongLocked("the Sizer is asked for a limit from %d to %d, of %d now; by the books from %d to %d, of %d",
+		w.wrongLocked("the Sizer is asked for %d to %d, of %d now; by the books for %d to %d, of %d",
 			sample.Min, sample.Max, sample.Limit, least, w.mu.maxSize, w.mu.size)
 	case sample.Window != now-w.mu.window.began || sample.Window < w.mu.window.length:
 		w.wrongLocked("the Sizer's window of %v has lasted for %v, and for %v by the books",
@@ -121,7 +121,9 @@ func (w *world) noteSizingLocked() {
 // leastLocked is the lowest limit that a Sizer may set.
 func (w *world) leastLocked() int { return max(1, w.cfg.MinSize) }
 
-func (w *world) endSizing(r *run, sample connpool.SizeSample, d connpool.SizeDecision, followed bool) {
+func (w *world) endSizing(
+	r *run, sample connpool.SizeSample, d connpool.SizeDecision, followed bool,
+) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.noteSizingLocked()
@@ -130,7 +132,8 @@ func (w *world) endSizing(r *run, sample connpool.SizeSample, d connpool.SizeDec
 		return
 	}
 	w.beginWindowLocked(w.now(), d.Window)
-	if moved := w.mu.size != sample.Limit || w.mu.maxSize != sample.Max; followed && !moved && !w.mu.closed {
+	moved := w.mu.size != sample.Limit || w.mu.maxSize != sample.Max
+	if followed && !moved && !w.mu.closed {
 		w.sizedLocked(w.mu.maxSize, max(w.leastLocked(), min(d.Limit, w.mu.maxSize)))
 	}
 }
