@@ -479,6 +479,31 @@ func TestAClosedPoolsUnitsGoToThoseWhoWait(t *testing.T) {
 	})
 }
 
+// The second pool keeps a connection that is due for a check for its own caller.
+// That one is served by another, and then the first pool's caller is owed it.
+func TestFault84_AConnectionThatIsDueGoesToThePoolThatWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := shareBudget(t, 3, 2, func(i int, c *Config[*fakeConn]) {
+			c.MaxConnecting = 1
+			if i == 0 {
+				c.MaxSize = 1
+				return
+			}
+			c.MinIdle, c.CheckAfterIdle, c.CheckInterval = 2, 40*time.Second, -1
+			c.Check = func(context.Context, *fakeConn) error { time.Sleep(5 * time.Second); return nil }
+		})
+		time.Sleep(61 * time.Second) // the two that are idle are due
+		lost := acquire(t, s.pools[0])
+		a := begin(t.Context(), s.pools[0])
+		synctest.Wait()
+		b := begin(t.Context(), s.pools[1])
+		synctest.Wait()
+		lost.Discard(nil)
+		defer b.get(t).Release()
+		a.get(t).Release() // while the other's check goes on
+	})
+}
+
 func TestAPoolThatIsClosedWhileItWaitsLosesItsTurn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := shareBudget(t, 1, 3, nil)

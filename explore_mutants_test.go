@@ -125,7 +125,7 @@ var mutants = []mutant{
 	{"a dial that succeeds ends no outage", "outage.go", []edit{{"\to.on = false\n", ""}}, "TestExplore24_ADialThatSucceeds"},
 
 	// Budget.
-	{"nobody looks at the Budget for what serve leaves", "serve.go", []edit{{"\tif !p.idle.Empty() {\n\t\tp.heed()\n\t}\n", ""}}, "TestFault84_Explore"},
+	{"nobody looks at the Budget for what serve leaves", "serve.go", []edit{{"\tif !p.idle.Empty() || !p.due.Empty() {\n\t\tp.heed()\n\t}\n", ""}}, "TestFault84_Explore"},
 
 	// Resize and Pause.
 	{"a decision is followed whatever has become of the limit", "autosize.go", []edit{{"if p.mu.limit != sample.Limit || p.mu.maxSize != sample.Max {", "if false {"}}, "TestExplore15_ASizers"},

@@ -40,7 +40,7 @@ const (
 func (p *Pool[T]) serve() {
 	p.match()
 	p.grow()
-	if !p.idle.Empty() {
+	if !p.idle.Empty() || !p.due.Empty() {
 		p.heed()
 	}
 }
