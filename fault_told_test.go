@@ -215,6 +215,24 @@ func TestFault58_ALeaseIsNoHopeAnyMoreOnTime(t *testing.T) {
 	})
 }
 
+// The first caller, of whose 4 s nothing is left, has seen no dial succeed. When the
+// lease is no hope any more nobody is there, and DownAfter begins all the same.
+func TestFault58_HopeThatEndsWithNobodyThereIsNotWaitedForAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, f := newPool(t, nil)
+		lease := acquire(t, p)
+		f.failWith(errRefused)
+		_, err := p.Acquire(within(t, 4*time.Second))
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		time.Sleep(longHeld + defaultDownAfter - 4*time.Second + 100*time.Millisecond)
+		began := time.Now()
+		_, err = p.Acquire(t.Context())
+		require.ErrorIs(t, err, errRefused)
+		require.Zero(t, time.Since(began))
+		lease.Release()
+	})
+}
+
 // TestFault68_AWaitForAServerThatIsGoneIsUnreachable, whatever is kept open.
 func TestFault68_AWaitForAServerThatIsGoneIsUnreachable(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"log/slog"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -269,4 +270,18 @@ func (b *logbook) String() string {
 func (b *logbook) lines(text string) []string {
 	all := slices.Collect(strings.Lines(b.String()))
 	return slices.DeleteFunc(all, func(line string) bool { return !strings.Contains(line, text) })
+}
+
+// requireGoroutines checks that there are at most so many goroutines, once those
+// that are ending have ended: in a bubble too they count until the scheduler has
+// buried them.
+func requireGoroutines(t testing.TB, most int) {
+	t.Helper()
+	for range 1_000_000 {
+		if runtime.NumGoroutine() <= most {
+			return
+		}
+		runtime.Gosched()
+	}
+	require.LessOrEqual(t, runtime.NumGoroutine(), most)
 }

@@ -86,7 +86,8 @@ func (p *Pool[T]) failLocked(now time.Duration) report {
 //
 // Seam 24: a caller waits beside a dial that may hang for what may come back, and
 // that may cease without an event: a lease has lasted for long, or DownAfter is
-// over. So whatever is decided here for a time has the rule run again then.
+// over. So whatever is decided here for a time has the rule run again then, with
+// nobody there as well, for DownAfter is counted from then.
 func (p *Pool[T]) hopedLocked(now time.Duration) bool {
 	o := &p.mu.outages
 	if p.mu.pace.Failing() == nil {
@@ -94,9 +95,7 @@ func (p *Pool[T]) hopedLocked(now time.Duration) bool {
 	}
 	if hopeful, until := p.hopefulLocked(now); hopeful {
 		o.hope = true
-		if p.queue.Len() > 0 {
-			p.retry.By(until)
-		}
+		p.retry.By(until)
 		return true
 	}
 	if !o.hope || o.on || p.refusedLocked() {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -175,3 +176,17 @@ func (g *gauge) add(d int64) {
 
 func (g *gauge) now() int64  { return g.n.Load() }
 func (g *gauge) peak() int64 { return g.most.Load() }
+
+// requireGoroutines checks that there are at most so many goroutines, once those
+// that are ending have ended: in a bubble too they count until the scheduler has
+// buried them.
+func requireGoroutines(t testing.TB, most int) {
+	t.Helper()
+	for range 1_000_000 {
+		if runtime.NumGoroutine() <= most {
+			return
+		}
+		runtime.Gosched()
+	}
+	require.LessOrEqual(t, runtime.NumGoroutine(), most)
+}

@@ -180,8 +180,7 @@ func TestFault92_ForThatHangsCostsSoManyGoroutinesAndNoMore(t *testing.T) {
 		}
 		callers.Wait()
 		require.EqualValues(t, forsAtOnce+1, f.fors.Load())
-		synctest.Wait() // those that have called end a moment after they are waited for
-		require.LessOrEqual(t, runtime.NumGoroutine(), before+forsAtOnce+forsAtOnce/10)
+		requireGoroutines(t, before+forsAtOnce)
 		require.Len(t, p.mu.making, forsAtOnce)
 
 		acquire(t, p, "known").Release() // is none the worse for it

@@ -198,8 +198,7 @@ func (b buffering) NetConn() net.Conn { return b.Conn }
 type transparent struct{ *net.TCPConn }
 
 // server answers lines: "echo x" with x, "half x" with x and no line's end,
-// "twice x" with two lines, "late x" with x after some milliseconds, "silence" not
-// at all, and "hang up" by closing.
+// "twice x" with two lines, "silence" not at all, and "hang up" by closing.
 type server struct {
 	kind     string
 	listener net.Listener
@@ -264,12 +263,9 @@ func (s *server) open() int {
 func answerLines(conn net.Conn) {
 	for lines := bufio.NewScanner(conn); lines.Scan(); {
 		verb, text, _ := strings.Cut(lines.Text(), " ")
-		answer := map[string]string{"echo": text + "\n", "late": text + "\n", "half": text, "twice": text + "\n" + text + "\n"}[verb]
-		switch verb {
-		case "hang":
+		answer := map[string]string{"echo": text + "\n", "half": text, "twice": text + "\n" + text + "\n"}[verb]
+		if verb == "hang" {
 			return
-		case "late":
-			time.Sleep(3 * time.Millisecond)
 		}
 		if _, err := io.WriteString(conn, answer); err != nil {
 			return
@@ -283,6 +279,16 @@ func (s *server) cut() {
 	defer s.mu.Unlock()
 	for conn := range s.mu.conns {
 		conn.Close()
+	}
+}
+
+// say says something that nobody has asked for, on all connections. The client may
+// have closed them.
+func (s *server) say(text string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for conn := range s.mu.conns {
+		io.WriteString(conn, text)
 	}
 }
 

@@ -309,18 +309,24 @@ func TestWithOneWayAWriteMayBeTheLast(t *testing.T) {
 }
 
 // The first thing that one would write, and with a deadline: what the next user
-// reads is the reply to its own request.
+// reads is the reply to its own request, be the late one there before the release
+// or come after it.
 func TestFault55_AReleaseAfterAReadThatTimedOutLendsAnotherConnection(t *testing.T) {
 	onEachServer(t, func(t *testing.T, s *server) {
 		pool := s.newPool(t, Options{}, one)
-		for range 20 {
-			func() {
-				lease := acquire(t, pool)
-				defer lease.Release()
-				require.NoError(t, lease.Conn().SetDeadline(time.Now().Add(time.Millisecond)))
-				_, err := ask(lease.Conn(), "late reply")
-				require.Error(t, err)
-			}()
+		for n := range 20 {
+			lease := acquire(t, pool)
+			requireEcho(t, lease.Conn(), "hello") // the server has this connection
+			require.NoError(t, lease.Conn().SetDeadline(time.Now().Add(time.Millisecond)))
+			_, err := ask(lease.Conn(), "silence")
+			require.ErrorIs(t, err, os.ErrDeadlineExceeded)
+			if n%2 == 0 {
+				s.say("late reply\n")
+				lease.Release()
+			} else {
+				lease.Release()
+				s.say("late reply\n")
+			}
 			requireEchoOf(t, pool)
 		}
 	})
